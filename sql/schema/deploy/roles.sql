@@ -1,0 +1,54 @@
+-- Who may connect: owner, web roles, worker, analyst.
+--
+-- Roles belong to the cluster, so a second database of the same cluster finds them
+-- there; what each may do in this database is granted in sql/grants.
+
+begin;
+
+do $$
+declare
+    wanted record;
+begin
+    for wanted in
+        select
+            r.name,
+            r.options
+        from (values
+            ('feed_owner', 'nologin'),
+            ('anon', 'nologin'),
+            ('authenticated', 'nologin'),
+            ('service_role', 'nologin bypassrls'),
+            ('authenticator', 'login noinherit'),
+            ('feed_worker', 'login'),
+            ('feed_analyst', 'login')
+        ) as r (name, options)
+    loop
+        if not exists (select from pg_catalog.pg_roles where rolname = wanted.name) then
+            execute format('create role %I %s', wanted.name, wanted.options);
+        end if;
+    end loop;
+
+    -- Nobody comes in by default: the roles below are the whole list.
+    execute format('revoke all on database %I from public', current_database());
+    execute format(
+        'grant connect on database %I to authenticator, feed_worker, feed_analyst',
+        current_database()
+    );
+end;
+$$;
+
+grant anon to authenticator;
+grant authenticated to authenticator;
+grant service_role to authenticator;
+grant feed_analyst to authenticator;
+grant feed_owner to feed_worker;
+
+comment on role feed_owner is 'Owns every object of pgfeed; cannot log in.';
+comment on role anon is 'A request without a token.';
+comment on role authenticated is 'A request with a user''s token: sub is the user.';
+comment on role service_role is 'The application that owns the users and the listings.';
+comment on role authenticator is 'PostgREST''s login; becomes one of the web roles a request.';
+comment on role feed_worker is 'Runs the jobs and the training.';
+comment on role feed_analyst is 'Reads the schema analytics, nothing else.';
+
+commit;

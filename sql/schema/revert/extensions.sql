@@ -1,0 +1,10 @@
+begin;
+
+revoke usage on schema ext from public;
+drop extension if exists pg_cron cascade;
+drop extension plpython3u cascade;
+drop extension pg_stat_statements;
+drop extension pgcrypto;
+drop extension postgis;
+
+commit;

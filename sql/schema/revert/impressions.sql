@@ -1,0 +1,5 @@
+begin;
+
+drop table feed.feed_impressions;
+
+commit;

@@ -1,0 +1,6 @@
+begin;
+
+drop table jobs.runs;
+drop table jobs.schedules;
+
+commit;

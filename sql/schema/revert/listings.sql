@@ -1,0 +1,6 @@
+begin;
+
+drop table feed.listings;
+drop type feed.listing_status;
+
+commit;

@@ -1,0 +1,5 @@
+begin;
+
+drop table ops.source_files;
+
+commit;

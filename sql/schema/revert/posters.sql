@@ -1,0 +1,5 @@
+begin;
+
+drop table feed.posters;
+
+commit;

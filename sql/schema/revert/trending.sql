@@ -1,0 +1,5 @@
+begin;
+
+drop materialized view feed.trending_listings;
+
+commit;
