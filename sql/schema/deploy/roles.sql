@@ -37,6 +37,10 @@ begin
 end;
 $$;
 
+-- Whatever a request without a token may, a user may; whatever a user may, the application.
+grant anon to authenticated;
+grant authenticated to service_role;
+
 grant anon to authenticator;
 grant authenticated to authenticator;
 grant service_role to authenticator;

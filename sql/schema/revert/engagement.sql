@@ -1,7 +1,11 @@
+-- Replaceable code that needed this goes along; bin/apply-code puts it back.
+
 begin;
 
-drop table feed.engagement_scale;
-drop table feed.engagement_base;
-drop table feed.engagement_metrics;
+drop table feed.engagement_scale cascade;
+drop table feed.engagement_base cascade;
+drop table feed.engagement_metrics cascade;
+
+delete from ops.source_files;
 
 commit;

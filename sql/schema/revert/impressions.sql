@@ -1,5 +1,9 @@
+-- Replaceable code that needed this goes along; bin/apply-code puts it back.
+
 begin;
 
-drop table feed.feed_impressions;
+drop table feed.feed_impressions cascade;
+
+delete from ops.source_files;
 
 commit;

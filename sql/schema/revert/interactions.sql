@@ -1,9 +1,13 @@
+-- Replaceable code that needed this goes along; bin/apply-code puts it back.
+
 begin;
 
-drop table feed.user_listing_states;
-drop table feed.interaction_keys;
-drop table feed.user_interactions;
-drop table feed.interaction_weights;
-drop type feed.interaction_type;
+drop table feed.user_listing_states cascade;
+drop table feed.interaction_keys cascade;
+drop table feed.user_interactions cascade;
+drop table feed.interaction_weights cascade;
+drop type feed.interaction_type cascade;
+
+delete from ops.source_files;
 
 commit;

@@ -1,6 +1,10 @@
+-- Replaceable code that needed this goes along; bin/apply-code puts it back.
+
 begin;
 
-drop table jobs.runs;
-drop table jobs.schedules;
+drop table jobs.runs cascade;
+drop table jobs.schedules cascade;
+
+delete from ops.source_files;
 
 commit;

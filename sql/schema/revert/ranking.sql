@@ -1,5 +1,9 @@
+-- Replaceable code that needed this goes along; bin/apply-code puts it back.
+
 begin;
 
-drop table feed.ranking_profiles;
+drop table feed.ranking_profiles cascade;
+
+delete from ops.source_files;
 
 commit;

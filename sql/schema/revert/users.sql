@@ -1,7 +1,11 @@
+-- Replaceable code that needed this goes along; bin/apply-code puts it back.
+
 begin;
 
-drop table feed.user_feed_preferences;
-drop table feed.users;
-drop function feed.normalized_tags;
+drop table feed.user_feed_preferences cascade;
+drop table feed.users cascade;
+drop function feed.normalized_tags cascade;
+
+delete from ops.source_files;
 
 commit;

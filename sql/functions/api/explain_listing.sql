@@ -1,0 +1,96 @@
+-- Why one listing stands where it does in a user's feed, or why it is not in it.
+--
+-- Called by   clients
+
+create or replace function api.explain_listing(listing_id uuid, user_uid uuid default null)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    asker constant uuid := identity.acting_for(explain_listing.user_uid);
+    feed_time constant timestamptz := clock_timestamp();
+    profile feed.ranking_profiles;
+    explanation jsonb;
+begin
+    select p.* into profile
+    from feed.ranking_profiles as p
+    where p.profile_name = 'default';
+
+    select
+        jsonb_build_object(
+            'listing_id', l.listing_id,
+            'title', l.title,
+            'in_feed', s.removed_by = '{}',
+            'removed_by', (
+                select
+                    coalesce(
+                        jsonb_agg(
+                            jsonb_build_object('rule', r.rule, 'because', feed.rule_text(r.rule))
+                            order by r.n
+                        ),
+                        '[]'
+                    )
+                from unnest(s.removed_by) with ordinality as r (rule, n)
+            ),
+            'score', s.score,
+            'distance_km', s.distance_km,
+            'components', c.components,
+            'facts', f.facts,
+            'reason', feed.reason(c.components, f.facts),
+            'profile', profile.profile_name,
+            'as_of', feed_time
+        )
+    into explanation
+    from feed.candidate_listings(asker, profile.profile_name, feed_time) as s
+    inner join feed.listings as l using (listing_id)
+    cross join lateral (
+        select
+            feed.weighted_components(
+                profile,
+                s.location_score,
+                s.tag_score,
+                s.engagement_score,
+                s.recency_score,
+                s.poster_score,
+                s.collaborative_score,
+                s.content_score
+            ) as components
+        offset 0
+    ) as c
+    cross join lateral (
+        select
+            feed.component_facts(
+                l.listing_id,
+                s.distance_km,
+                s.matched_tag_count,
+                s.has_inferred_tags,
+                s.neighbor_count,
+                s.content_score,
+                feed_time
+            ) as facts
+        offset 0
+    ) as f
+    where s.listing_id = explain_listing.listing_id;
+
+    if explanation is null then
+        raise sqlstate 'PT404' using
+            message = format('there is no listing %s', explain_listing.listing_id),
+            hint = 'Send the listing_id that the feed gave.';
+    end if;
+
+    return explanation;
+end;
+$$;
+
+comment on function api.explain_listing is
+'Why a listing stands where it does in the feed, or why it is not in it
+
+score, components (value, weight, contribution), facts (one sentence a component), reason, and
+in_feed; if that is false, removed_by names every rule that keeps the listing out: closed,
+expired, not_yet_created, own_listing, blocked_tag, too_far, applied, dismissed, seen_recently.
+
+user_uid is the token''s own and may be left out; service_role names any user. 401 no token,
+403 somebody else''s feed, 404 no such listing or user.';

@@ -1,0 +1,154 @@
+-- The listings that a user should see now, best first.
+--
+-- Called by   clients
+
+create or replace function api.get_feed(
+    user_uid uuid default null,
+    "limit" integer default 200,
+    profile text default null,
+    as_of timestamptz default null,
+    exclude uuid [] default '{}'
+)
+returns table (
+    rank integer,
+    listing_id uuid,
+    poster_uid uuid,
+    external_id text,
+    title text,
+    description text,
+    url text,
+    image_url text,
+    attributes jsonb,
+    tags text [],
+    lat double precision,
+    lon double precision,
+    compensation numeric,
+    currency text,
+    created_at timestamptz,
+    expires_at timestamptz,
+    distance_km double precision,
+    score double precision,
+    components jsonb,
+    reason text,
+    ticket text
+)
+language plpgsql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+    asker constant uuid := identity.acting_for(get_feed.user_uid);
+    -- Not now(): a listing seen after this transaction began, but committed before this
+    -- statement, is seen.
+    feed_time constant timestamptz := coalesce(get_feed.as_of, clock_timestamp());
+    chosen feed.ranking_profiles;
+begin
+    if get_feed."limit" is null or get_feed."limit" not between 1 and 200 then
+        raise sqlstate 'PT400' using
+            message = 'limit must be a number from 1 to 200',
+            hint = 'Ask for the next page with exclude: the listing_ids already shown.';
+    end if;
+
+    if cardinality(get_feed.exclude) > 1000 then
+        raise sqlstate 'PT400' using
+            message = 'exclude holds more than 1000 listings',
+            hint = 'Send the 1000 shown last.';
+    end if;
+
+    if (get_feed.profile is not null or get_feed.as_of is not null) and not identity.is_service()
+    then
+        raise sqlstate 'PT403' using
+            message = 'profile and as_of are for service_role only',
+            hint = 'Leave them out.';
+    end if;
+
+    select p.* into chosen
+    from feed.ranking_profiles as p
+    where p.profile_name = coalesce(get_feed.profile, 'default');
+
+    if chosen.profile_name is null then
+        raise sqlstate 'PT404' using
+            message = format('there is no ranking profile "%s"', get_feed.profile),
+            hint = 'Leave profile out for the default one.';
+    end if;
+
+    return query
+    with best as (
+        select
+            row_number() over (
+                order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
+            )::integer as rank,
+            s.*
+        from feed.score_listings(asker, chosen.profile_name, feed_time) as s
+        where s.listing_id <> all (coalesce(get_feed.exclude, '{}'))
+        order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
+        limit get_feed."limit"
+    )
+
+    select
+        b.rank,
+        l.listing_id,
+        l.poster_uid,
+        l.external_id,
+        l.title,
+        l.description,
+        l.url,
+        l.image_url,
+        l.attributes,
+        l.tags,
+        ext.st_y(l.location::ext.geometry),
+        ext.st_x(l.location::ext.geometry),
+        l.compensation,
+        l.currency,
+        l.created_at,
+        l.expires_at,
+        b.distance_km,
+        b.score,
+        c.components,
+        feed.reason(
+            c.components,
+            feed.component_facts(
+                l.listing_id,
+                b.distance_km,
+                b.matched_tag_count,
+                b.has_inferred_tags,
+                b.neighbor_count,
+                b.content_score,
+                feed_time
+            )
+        ),
+        null::text
+    from best as b
+    inner join feed.listings as l using (listing_id)
+    cross join lateral (
+        select
+            feed.weighted_components(
+                chosen,
+                b.location_score,
+                b.tag_score,
+                b.engagement_score,
+                b.recency_score,
+                b.poster_score,
+                b.collaborative_score,
+                b.content_score
+            ) as components
+        offset 0
+    ) as c
+    order by b.rank;
+end;
+$$;
+
+comment on function api.get_feed is
+'The listings that the user should see now, best first
+
+1 to 200 rows (`limit`). On GET `limit` trims the answer; without it there are 200 rows.
+Each row has its rank, the listing, distance_km (null if either place is unknown), score,
+components (value, weight and contribution of each; the contributions sum to the score), a
+reason (the facts of the two largest contributions) and a ticket (null until impressions are
+tracked). Next page: send the listing_ids already shown as `exclude`, at most 1000.
+
+user_uid is the token''s own and may be left out; service_role names any user. profile and
+as_of are for service_role. 400 bad limit or exclude, 401 no token, 403 somebody else''s feed,
+404 unknown user or profile.';

@@ -1,0 +1,57 @@
+-- Undoes an interaction of the caller, exactly.
+--
+-- Called by   clients
+
+create or replace function api.retract_interaction(event_id uuid)
+returns jsonb
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    caller constant uuid := identity.user_uid();
+    retracted record;
+begin
+    if caller is null then
+        raise sqlstate 'PT401' using
+            message = 'nobody is signed in',
+            hint = 'Send "Authorization: Bearer TOKEN" with the user''s token.';
+    end if;
+
+    -- As when recording: the user first, then what is theirs.
+    perform
+    from feed.users as u
+    where u.user_uid = caller
+    for no key update;
+
+    delete from feed.user_interactions as i
+    using feed.interaction_keys as k
+    where
+        k.user_uid = caller
+        and k.event_id = retract_interaction.event_id
+        and i.user_uid = k.user_uid
+        and i.created_at = k.created_at
+        and i.event_id = k.event_id
+    returning i.listing_id, i.type into retracted;
+
+    if not found then
+        raise sqlstate 'PT404' using
+            message = format('you have no event %s', retract_interaction.event_id),
+            hint = 'Send the event_id that track_interaction answered; it may be retracted already.';
+    end if;
+
+    return jsonb_build_object(
+        'event_id', retract_interaction.event_id,
+        'status', 'retracted',
+        'listing_id', retracted.listing_id,
+        'type', retracted.type
+    );
+end;
+$$;
+
+comment on function api.retract_interaction is
+'Undoes an interaction of the caller, exactly
+
+Counters, exclusions and times are as if it had never been: a dismissed listing is back in the
+next feed. Answers {"event_id", "status": "retracted", "listing_id", "type"}. 401 no token, 404
+no such event of this user, or retracted already.';

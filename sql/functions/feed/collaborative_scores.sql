@@ -1,0 +1,57 @@
+-- What the users most similar to this one chose lately.
+--
+-- Personalisation that was switched off since the training, by the user or by a neighbor,
+-- counts from that commit on.
+--
+-- Called by   feed.candidate_listings
+-- Reads       ml.user_neighbors of the current model, feed.user_listing_states
+
+create or replace function feed.collaborative_scores(
+    user_uid uuid,
+    profile_name text,
+    as_of timestamptz
+)
+returns table (listing_no integer, score double precision, neighbor_count integer)
+language sql
+stable
+parallel safe
+begin atomic
+    with neighbors as (
+        select
+            n.user_no,
+            n.similarity::double precision as similarity
+        from feed.users as u
+        left join feed.user_feed_preferences as p using (user_uid)
+        cross join ml.current_model as c
+        inner join ml.user_neighbors as m
+            on c.model_id = m.model_id and u.user_no = m.user_no
+        cross join lateral unnest(m.neighbor_nos, m.similarities) as n (user_no, similarity)
+        inner join feed.users as v on n.user_no = v.user_no
+        left join feed.user_feed_preferences as q on v.user_uid = q.user_uid
+        where
+            u.user_uid = collaborative_scores.user_uid
+            and n.similarity > 0
+            and coalesce(p.personalization_enabled, true)
+            and coalesce(q.personalization_enabled, true)
+    )
+
+    select
+        s.listing_no,
+        sum(n.similarity * least(1, greatest(0, s.strongest_weight / 10.0::double precision)))
+        / (select sum(a.similarity) from neighbors as a),
+        (count(*) filter (where s.strongest_weight > 0))::integer
+    from neighbors as n
+    inner join feed.user_listing_states as s using (user_no)
+    cross join feed.ranking_profiles as f
+    where
+        f.profile_name = collaborative_scores.profile_name
+        and not s.is_dismissed
+        and s.last_at > collaborative_scores.as_of - f.collaborative_window
+        and s.last_at <= collaborative_scores.as_of
+    group by s.listing_no;
+end;
+
+comment on function feed.collaborative_scores is
+'For each listing that a neighbor touched within the profile''s window: the mean of their
+interest (strongest_weight / 10 in [0,1], 0 if dismissed) weighted by similarity over all
+neighbors, and how many of them chose it. No row means 0.';

@@ -1,0 +1,56 @@
+-- Hands jobs.schedules to pg_cron.
+--
+-- Run at every start: pg_cron keeps the socket and the port of the day it was told.
+--
+-- Called by   bin/up
+-- Writes      cron.job
+
+create or replace function jobs.schedule_all()
+returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    planned record;
+    scheduled integer := 0;
+begin
+    if to_regnamespace('cron') is null then
+        raise notice 'pg_cron is not in this database: nothing is scheduled';
+        return 0;
+    end if;
+
+    for planned in
+        select c.jobname
+        from cron.job as c
+        where
+            c.jobname like 'pgfeed %'
+            and c.database = current_database()
+    loop
+        perform cron.unschedule(planned.jobname);
+    end loop;
+
+    for planned in
+        select
+            s.job,
+            s.schedule,
+            s.command
+        from jobs.schedules as s
+        order by s.job
+    loop
+        perform cron.schedule_in_database(
+            'pgfeed ' || planned.job,
+            planned.schedule,
+            planned.command,
+            current_database(),
+            'feed_worker'
+        );
+        scheduled := scheduled + 1;
+    end loop;
+
+    return scheduled;
+end;
+$$;
+
+comment on function jobs.schedule_all is
+'Schedules every job of jobs.schedules in pg_cron as feed_worker, and returns how many. Only a
+superuser can. Without pg_cron in this database: 0, with a notice.';

@@ -1,0 +1,7 @@
+-- What an analyst may do: read the schema analytics.
+
+grant usage on schema analytics to feed_analyst;
+
+grant select on analytics.trending_listings to feed_analyst;
+grant select on analytics.listing_engagement to feed_analyst;
+grant select on analytics.job_health to feed_analyst;

@@ -1,0 +1,52 @@
+-- Nightly: partitions ahead, and the run logs kept short.
+--
+-- Writes      partitions of the log, jobs.runs, cron.job_run_details (never purged by pg_cron)
+
+create or replace procedure jobs.keep_house()
+language plpgsql
+as $$
+declare
+    keep_runs constant interval := '90 days';
+    keep_cron_runs constant interval := '7 days';
+    run bigint;
+    made integer;
+    purged bigint;
+begin
+    run := jobs.begin_run('keep_house');
+    if run is null then
+        return;
+    end if;
+    commit;
+
+    made := feed.ensure_partitions(now() - interval '1 month', now() + interval '3 months');
+    commit;
+
+    delete from jobs.runs as r
+    where r.started_at < now() - keep_runs;
+    get diagnostics purged = row_count;
+
+    if to_regclass('cron.job_run_details') is not null then
+        execute 'delete from cron.job_run_details as d
+            where d.start_time < now() - $1 and d.username = current_user'
+        using keep_cron_runs;
+    end if;
+
+    perform jobs.end_run(
+        run,
+        made + purged,
+        jsonb_build_object('partitions_made', made, 'runs_purged', purged)
+    );
+    commit;
+end;
+$$;
+
+comment on procedure jobs.keep_house is
+'Nightly: makes the partitions of the coming three months, purges run logs older than 90 days
+and pg_cron''s older than 7.';
+
+insert into jobs.schedules (job, schedule, command, target)
+values ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute')
+on conflict (job) do update set
+    schedule = excluded.schedule,
+    command = excluded.command,
+    target = excluded.target;

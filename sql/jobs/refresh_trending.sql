@@ -1,0 +1,33 @@
+-- Every 15 minutes: the trending listings.
+--
+-- Concurrently, so that readers never wait.
+--
+-- Writes      feed.trending_listings
+
+create or replace procedure jobs.refresh_trending()
+language plpgsql
+as $$
+declare
+    run bigint;
+begin
+    run := jobs.begin_run('refresh_trending');
+    if run is null then
+        return;
+    end if;
+    commit;
+
+    refresh materialized view concurrently feed.trending_listings;
+
+    perform jobs.end_run(run, (select count(*) from feed.trending_listings));
+    commit;
+end;
+$$;
+
+comment on procedure jobs.refresh_trending is 'Every 15 minutes: refreshes feed.trending_listings.';
+
+insert into jobs.schedules (job, schedule, command, target)
+values ('refresh_trending', '*/15 * * * *', 'call jobs.refresh_trending()', '30 seconds')
+on conflict (job) do update set
+    schedule = excluded.schedule,
+    command = excluded.command,
+    target = excluded.target;

@@ -1,0 +1,3 @@
+-- Nobody but the owner sees feed.interaction_keys.
+
+alter table feed.interaction_keys enable row level security;

@@ -1,0 +1,24 @@
+-- feed.posters: poster_score from the counts
+--
+-- Whatever is written into poster_score is replaced, so that it never contradicts them.
+
+create or replace function feed.tg_posters__score()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    new.poster_score := feed.poster_score(
+        new.average_rating, new.rating_count, new.accepted_count, new.completed_count
+    );
+
+    return new;
+end;
+$$;
+
+comment on function feed.tg_posters__score is 'Keeps posters.poster_score at feed.poster_score.';
+
+create or replace trigger t50_score
+before insert or update on feed.posters
+for each row
+execute function feed.tg_posters__score();

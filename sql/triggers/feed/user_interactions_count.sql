@@ -1,0 +1,138 @@
+-- feed.user_interactions -> interaction_keys, user_listing_states, engagement_metrics
+--
+-- Counts once per statement, however many rows it wrote. One lock order for everybody:
+-- keys by (user_uid, event_id), states by (user_no, listing_no), counters by listing_id;
+-- so no two statements deadlock.
+--
+-- Whether a row counts is asked of the log in a statement of its own, after the states are
+-- locked: its snapshot then holds all that a concurrent writer of the same pair committed.
+
+create or replace function feed.tg_user_interactions__count()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into feed.interaction_keys (user_uid, event_id, payload_hash, created_at)
+    select
+        i.user_uid,
+        i.event_id,
+        feed.payload_hash(i.listing_id, i.type, i.metadata),
+        i.created_at
+    from inserted as i
+    order by i.user_uid, i.event_id;
+
+    insert into feed.user_listing_states as s (
+        user_no, listing_no, view_count, click_count, apply_count, save_count, share_count,
+        dismiss_count, strongest_weight, applied_at, saved_at, dismissed_at, last_at
+    )
+    select
+        u.user_no,
+        l.listing_no,
+        count(*) filter (where i.type = 'view'),
+        count(*) filter (where i.type = 'click'),
+        count(*) filter (where i.type = 'apply'),
+        count(*) filter (where i.type = 'save'),
+        count(*) filter (where i.type = 'share'),
+        count(*) filter (where i.type = 'dismiss'),
+        max(w.weight),
+        min(i.created_at) filter (where i.type = 'apply'),
+        min(i.created_at) filter (where i.type = 'save'),
+        min(i.created_at) filter (where i.type = 'dismiss'),
+        max(i.created_at)
+    from inserted as i
+    inner join feed.users as u using (user_uid)
+    inner join feed.listings as l using (listing_id)
+    inner join feed.interaction_weights as w using (type)
+    where l.poster_uid is distinct from i.user_uid
+    group by u.user_no, l.listing_no
+    order by u.user_no, l.listing_no
+    on conflict (user_no, listing_no) do update set
+        view_count = s.view_count + excluded.view_count,
+        click_count = s.click_count + excluded.click_count,
+        apply_count = s.apply_count + excluded.apply_count,
+        save_count = s.save_count + excluded.save_count,
+        share_count = s.share_count + excluded.share_count,
+        dismiss_count = s.dismiss_count + excluded.dismiss_count,
+        strongest_weight = greatest(s.strongest_weight, excluded.strongest_weight),
+        applied_at = least(s.applied_at, excluded.applied_at),
+        saved_at = least(s.saved_at, excluded.saved_at),
+        dismissed_at = least(s.dismissed_at, excluded.dismissed_at),
+        last_at = greatest(s.last_at, excluded.last_at);
+
+    with written as (
+        select
+            i.user_uid,
+            i.listing_id,
+            i.type,
+            feed.dedup_hour(i.type, i.created_at) as hour,
+            count(*) as row_count,
+            sum(count(*)) over (partition by i.user_uid, i.listing_id, i.type) as type_row_count
+        from inserted as i
+        group by i.user_uid, i.listing_id, i.type, feed.dedup_hour(i.type, i.created_at)
+    ),
+
+    counted as (
+        select
+            w.listing_id,
+            w.type
+        from written as w
+        inner join feed.users as u using (user_uid)
+        inner join feed.listings as l using (listing_id)
+        inner join feed.user_listing_states as s using (user_no, listing_no)
+        where
+            -- the pair's first of this type
+            feed.state_count(s, w.type) = w.type_row_count
+            -- or the first of its hour: no row in the log but those just written
+            or w.hour > '-infinity'
+            and w.row_count = (
+                select count(*)
+                from (
+                    select
+                    from feed.user_interactions as o
+                    where
+                        o.user_uid = w.user_uid
+                        and o.listing_id = w.listing_id
+                        and o.type = w.type
+                        and o.created_at >= w.hour
+                        and o.created_at < w.hour + interval '1 hour'
+                    limit w.row_count + 1
+                ) as o
+            )
+    )
+
+    insert into feed.engagement_metrics as m (
+        listing_id, view_count, click_count, apply_count, save_count, share_count, dismiss_count
+    )
+    select
+        c.listing_id,
+        count(*) filter (where c.type = 'view'),
+        count(*) filter (where c.type = 'click'),
+        count(*) filter (where c.type = 'apply'),
+        count(*) filter (where c.type = 'save'),
+        count(*) filter (where c.type = 'share'),
+        count(*) filter (where c.type = 'dismiss')
+    from counted as c
+    group by c.listing_id
+    order by c.listing_id
+    on conflict (listing_id) do update set
+        view_count = m.view_count + excluded.view_count,
+        click_count = m.click_count + excluded.click_count,
+        apply_count = m.apply_count + excluded.apply_count,
+        save_count = m.save_count + excluded.save_count,
+        share_count = m.share_count + excluded.share_count,
+        dismiss_count = m.dismiss_count + excluded.dismiss_count,
+        is_stale = true;
+
+    return null;
+end;
+$$;
+
+comment on function feed.tg_user_interactions__count is
+'Enters new log rows into interaction_keys, user_listing_states and engagement_metrics.';
+
+create or replace trigger t50_count
+after insert on feed.user_interactions
+referencing new table as inserted
+for each statement
+execute function feed.tg_user_interactions__count();
