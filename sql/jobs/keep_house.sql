@@ -6,8 +6,8 @@ create or replace procedure jobs.keep_house()
 language plpgsql
 as $$
 declare
-    keep_runs constant interval := '90 days';
-    keep_cron_runs constant interval := '7 days';
+    keep_runs constant interval := interval '90 days';
+    keep_cron_runs constant interval := interval '7 days';
     run bigint;
     made integer;
     purged bigint;

@@ -19,8 +19,8 @@ declare
     wanted_ceiling double precision;
     batch uuid [];
     written bigint;
-    scored bigint := 0;
-    trended bigint := 0;
+    scored bigint := 0::bigint;
+    trended bigint := 0::bigint;
     trending_ids uuid [];
     trending_scores double precision [];
 begin

@@ -17,7 +17,7 @@ declare
     problem text;
     remedy text;
     inserted integer := 0;
-    ids jsonb := '{}';
+    ids jsonb := jsonb '{}';
 begin
     perform feed.require_batch(listings, array[
         'listing_id', 'poster_uid', 'external_id', 'title', 'description', 'url', 'image_url',
@@ -29,7 +29,7 @@ begin
     for item, index in
         select
             l.item,
-            l.n - 1
+            (l.n - 1)::integer
         from jsonb_array_elements(listings) with ordinality as l (item, n)
         order by l.item ->> 'poster_uid', l.item ->> 'external_id', l.item ->> 'listing_id', l.n
     loop

@@ -25,11 +25,11 @@ begin
     for item, index in
         select
             p.item,
-            p.n - 1
+            (p.n - 1)::integer
         from jsonb_array_elements(posters) with ordinality as p (item, n)
         order by p.item ->> 'poster_uid', p.n
     loop
-        uid := item ->> 'poster_uid';
+        uid := (item ->> 'poster_uid')::uuid;
 
         if uid is null then
             raise sqlstate 'PT400' using

@@ -27,11 +27,11 @@ begin
     for item, index in
         select
             u.item,
-            u.n - 1
+            (u.n - 1)::integer
         from jsonb_array_elements(users) with ordinality as u (item, n)
         order by u.item ->> 'user_uid', u.n
     loop
-        uid := item ->> 'user_uid';
+        uid := (item ->> 'user_uid')::uuid;
 
         if uid is null then
             raise sqlstate 'PT400' using
