@@ -1,0 +1,126 @@
+"""pgfeed inside the server: what the plpython3u functions of sql/functions/ml call.
+
+`plpy` exists only there, so it is imported inside; numpy is, but scipy and scikit-learn
+must not be on the path of a write.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import plpy
+
+LOCK_NOT_AVAILABLE = "55P03"
+
+
+class ServerDatabase:
+    """The session that the function runs in: pgfeed.database.Database."""
+
+    def rows(self, sql: str, *parameters: Any) -> list[Mapping[str, Any]]:
+        return list(self._execute(sql, parameters))
+
+    def run(self, sql: str, *parameters: Any) -> int:
+        return self._execute(sql, parameters).nrows()
+
+    def copy(self, relation: str, file: bytes) -> None:
+        self._execute("select ml.copy_rows($1::text, $2::bytea)", (relation, file))
+
+    def begin_snapshot(self) -> None:
+        # SET TRANSACTION is not to be had: plpy runs every statement in a subtransaction.
+        self._execute("set default_transaction_isolation = 'repeatable read'")
+        plpy.commit()
+        self._execute("reset default_transaction_isolation")
+
+    def commit(self) -> None:
+        plpy.commit()
+
+    def lock_publishing(self, wait: timedelta) -> bool:
+        milliseconds = f"{int(wait.total_seconds() * 1000)}ms"
+        self._execute("select set_config('lock_timeout', $1::text, true)", (milliseconds,))
+        try:
+            self._execute("select pg_advisory_xact_lock(ml.publish_lock_key())")
+        except plpy.SPIError as error:
+            if error.sqlstate != LOCK_NOT_AVAILABLE:
+                raise
+            plpy.rollback()
+            return False
+        self._execute("select set_config('lock_timeout', '0', true)")
+        return True
+
+    def tick(self) -> None:
+        # Python does not notice a cancel request; a statement does.
+        plpy.execute("select 1")
+
+    def _execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
+        if not parameters:
+            return plpy.execute(sql)
+        plan = plpy.prepare(sql, [_type_name(value) for value in parameters])
+        return plpy.execute(plan, list(parameters))
+
+
+def _type_name(value: Any) -> str:
+    if isinstance(value, list):
+        return "text[]" if value and isinstance(value[0], str) else "bigint[]"
+    return {int: "bigint", float: "double precision", str: "text", bytes: "bytea"}[type(value)]
+
+
+def train(as_of: str) -> dict[str, Any]:
+    """Trains and publishes: ml.train."""
+    from pgfeed.training import train as train_model
+
+    try:
+        trained = train_model(ServerDatabase(), as_of, progress=plpy.debug)
+    except BaseException:
+        # Killed while it read: the session must not stay at repeatable read.
+        plpy.rollback()
+        plpy.execute("reset default_transaction_isolation")
+        plpy.commit()
+        raise
+    return {"rows": trained.rows, "details": json.dumps(trained.details)}
+
+
+def make_listing_vectors(
+    cache: MutableMapping[str, Any], model_id: int, listing_nos: list[int]
+) -> Iterator[tuple[int, list[float] | None]]:
+    """Rows of (listing_no, feature_vector): ml.make_listing_vectors.
+
+    cache: keeps the model's projection for the session; nothing of a user is in it
+    """
+    from pgfeed.reading import read_listings_by_no, read_projection
+
+    database = ServerDatabase()
+    cached_id, projection = cache.get("pgfeed.projection", (None, None))
+    if cached_id != model_id:
+        projection = read_projection(database, model_id)
+        cache["pgfeed.projection"] = (model_id, projection)
+    facts = read_listings_by_no(database, listing_nos)
+    vectors = projection.listing_vectors(facts)
+    for listing_no, vector in zip(facts.listing_nos.tolist(), vectors.tolist(), strict=True):
+        # NaN is the only number that differs from itself.
+        yield listing_no, None if vector[0] != vector[0] else vector
+
+
+def copy_rows(relation: str, file: bytes) -> None:
+    """Loads a binary COPY file into a table of a model: ml.copy_rows.
+
+    The file goes where PostgreSQL keeps its own temporary files, under a name by which a
+    start after a crash removes it.
+    """
+    from pgfeed.publishing import COLUMNS
+
+    columns = COLUMNS[relation]
+    folder = Path(plpy.execute("show data_directory")[0]["data_directory"], "base", "pgsql_tmp")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"pgsql_tmp{os.getpid()}.pgfeed"
+    try:
+        path.write_bytes(file)
+        plpy.execute(
+            f"copy ml.{relation} ({columns}) from {plpy.quote_literal(str(path))} (format binary)"
+        )
+    finally:
+        path.unlink(missing_ok=True)

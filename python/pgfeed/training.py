@@ -1,0 +1,213 @@
+"""The daily training: reads, computes, publishes. Runs in the server and outside alike.
+
+In the server jobs.train_models() calls it through ml.train; outside `pgfeed train --dsn`
+does. Both see one moment of the data (one repeatable read transaction), and both may be
+killed at any point: the former model stays in force, and the next training sweeps up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from pgfeed.database import Database
+from pgfeed.listing_facts import ListingFacts
+from pgfeed.preferences import preferences
+from pgfeed.projection import Projection
+from pgfeed.publishing import Model, delete_other_models
+from pgfeed.reading import (
+    Histories,
+    Settings,
+    read_eligible_users,
+    read_histories,
+    read_listings,
+    read_posters,
+    read_settings,
+)
+from pgfeed.similarity import Neighbors, interest_matrix, nearest_users
+from pgfeed.vectors import VectorParameters, fit_projection
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training did: rows written, and details for jobs.runs."""
+
+    model_id: int
+    rows: int
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _World:
+    """Everything that was read, of one moment."""
+
+    settings: Settings
+    user_nos: np.ndarray
+    facts: ListingFacts
+    posters: dict[str, float]
+    histories: Histories
+
+
+@dataclass
+class _Stages:
+    """Announces each stage and keeps how long it took, in seconds."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+    _name: str = ""
+    _begun: float = 0.0
+
+    def begin(self, name: str) -> None:
+        self.end()
+        self._name, self._begun = name, time.monotonic()
+        self.progress(name)
+
+    def end(self) -> None:
+        if self._name:
+            self.seconds[self._name] = round(time.monotonic() - self._begun, 3)
+        self._name = ""
+
+
+def train(
+    database: Database, as_of: str = "now", progress: Progress = lambda stage: None
+) -> Trained:
+    """Trains and publishes a model.
+
+    as_of: a timestamptz as text; interactions after it are not seen
+    progress: called with the name of each stage as it begins
+
+    Raises TimeoutError if the model could not be published, whatever the database raises,
+    and what a cancel request raises at a tick. The former model then stays in force.
+    """
+    stages = _Stages(progress)
+    stages.begin("read")
+    world = _read(database, as_of)
+    settings = world.settings
+
+    stages.begin("clean up")
+    delete_other_models(database, settings.rows_per_step)
+    model = Model(database, settings.clock, settings.parameters, settings.rows_per_step)
+
+    stages.begin("similarity")
+    neighbors = _neighbors(database, world)
+    stages.begin("publish neighbors")
+    model.write_neighbors(world.user_nos, neighbors)
+    users_with_neighbors = int(np.count_nonzero(np.diff(neighbors.starts)))
+    del neighbors
+
+    stages.begin("fit vectors")
+    projection = fit_projection(world.facts, _vector_parameters(settings), database.tick)
+    model.write_projection(projection)
+    stages.begin("listing vectors")
+    vectors = _listing_vectors(database, world.facts, projection, settings.rows_per_step)
+    model.write_listing_vectors(world.facts.listing_nos, vectors)
+    stages.begin("user vectors")
+    _write_user_vectors(database, model, world, vectors)
+
+    stages.begin("publish")
+    caught_up = model.publish(
+        projection,
+        world.user_nos,
+        world.posters,
+        settings.snapshot_xmin,
+        timedelta(seconds=settings.publish_lock_wait_seconds),
+        settings.publish_lock_attempts,
+    )
+    stages.begin("delete the former model")
+    delete_other_models(database, settings.rows_per_step)
+    stages.end()
+
+    details = {
+        "model_id": model.model_id,
+        "users": len(world.user_nos),
+        "users_with_neighbors": users_with_neighbors,
+        "listings": len(world.facts),
+        "pairs": len(world.histories.users),
+        "tags": len(projection.vocabulary),
+        "dimensions": projection.dimensions,
+        **caught_up,
+        "seconds": stages.seconds,
+    }
+    return Trained(model.model_id, model.rows_written, details)
+
+
+def _read(database: Database, as_of: str) -> _World:
+    database.begin_snapshot()
+    settings = read_settings(database, as_of)
+    user_nos = read_eligible_users(database)
+    facts = read_listings(database, settings.pages_per_read)
+    posters = read_posters(database)
+    histories = read_histories(database, settings, user_nos, facts.listing_nos)
+    database.commit()
+    return _World(settings, user_nos, facts, posters, histories)
+
+
+def _neighbors(database: Database, world: _World) -> Neighbors:
+    histories, settings = world.histories, world.settings
+    matrix = interest_matrix(
+        histories.users,
+        histories.listings,
+        histories.interest,
+        (len(world.user_nos), len(world.facts)),
+    )
+    return nearest_users(
+        matrix,
+        settings.neighbor_count,
+        threads=settings.thread_count,
+        products_per_step=settings.products_per_step,
+        tick=database.tick,
+    )
+
+
+def _listing_vectors(
+    database: Database, facts: ListingFacts, projection: Projection, rows_per_step: int
+) -> np.ndarray:
+    """(n_listings, dimensions) float32, made in steps to bound memory."""
+    vectors = np.empty((len(facts), projection.dimensions), np.float32)
+    for first in range(0, len(facts), rows_per_step):
+        last = min(first + rows_per_step, len(facts))
+        vectors[first:last] = projection.listing_vectors(facts.part(first, last))
+        database.tick()
+    return vectors
+
+
+def _write_user_vectors(
+    database: Database, model: Model, world: _World, vectors: np.ndarray
+) -> None:
+    from scipy import sparse
+
+    histories, settings = world.histories, world.settings
+    weights = sparse.csr_matrix(
+        (histories.weights, (histories.users, histories.listings)),
+        shape=(len(world.user_nos), len(world.facts)),
+    )
+    steps = preferences(
+        weights,
+        world.facts,
+        vectors,
+        tag_limit=settings.preference_tag_limit,
+        rows_per_step=max(1, settings.rows_per_step // 10),
+    )
+    for first, part in steps:
+        users = slice(first, first + len(part.tag_preferences))
+        model.write_user_vectors(
+            world.user_nos[users],
+            part.tag_preferences,
+            part.compensation,
+            histories.activity[users],
+            part.feature_vectors,
+        )
+        database.tick()
+
+
+def _vector_parameters(settings: Settings) -> VectorParameters:
+    return VectorParameters(
+        **{column.name: settings.parameters[column.name] for column in fields(VectorParameters)}
+    )
