@@ -20,13 +20,14 @@ begin
     end if;
 
     for planned in
-        select c.jobname
+        select c.jobid
         from cron.job as c
         where
             c.jobname like 'pgfeed %'
             and c.database = current_database()
     loop
-        perform cron.unschedule(planned.jobname);
+        -- By number: by name pg_cron finds only the caller's own jobs, and these are feed_worker's.
+        perform cron.unschedule(planned.jobid);
     end loop;
 
     for planned in
