@@ -37,7 +37,7 @@ synth: up ## SCALE=tiny|small|medium: load a synthetic world
 
 .PHONY: train
 train: up ## run the three jobs now
-	@"$(B)/train"
+	@"$(B)/pgfeed" train
 
 .PHONY: env
 env: ## print export lines: eval "$(make env)"

@@ -32,7 +32,7 @@ MISSED_TURNS = 2
 LEAST_FREE_BYTES = 1 << 30
 
 
-class Wrong(Exception):  # noqa: N818  # reads as a finding
+class Wrong(Exception):
     """What is wrong, and its remedy."""
 
     def __init__(self, finding: str, remedy: str) -> None:
