@@ -92,7 +92,7 @@ COLUMN_TYPES = {
 
 
 class _Codes(defaultdict):
-    """Numbers names in order of appearance: codes['a'] is 0, codes['b'] is 1, …"""
+    """Numbers names in order of appearance, from 0."""
 
     def __missing__(self, name: str) -> int:
         self[name] = code = len(self)

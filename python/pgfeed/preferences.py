@@ -55,7 +55,7 @@ def preferences(
     """
     vectors = np.nan_to_num(listing_vectors, nan=0.0)
     bears = _bears(facts)
-    quoted = [json.dumps(tag, ensure_ascii=False) for tag in facts.tags]
+    quoted = [json.dumps(tag, ensure_ascii=False) for tag in sorted(facts.tags)]
     for first in range(0, weights.shape[0], rows_per_step):
         part = weights[first : first + rows_per_step]
         yield (
@@ -69,18 +69,20 @@ def preferences(
 
 
 def _bears(facts: ListingFacts) -> sparse.csr_matrix:
-    """(n_listings, n_tags) float64: 1 where the listing bears the tag."""
+    """(n_listings, n_tags) float64: 1 where the listing bears the tag; tags in order."""
     from scipy import sparse
 
+    column_of = {tag: column for column, tag in enumerate(sorted(facts.tags))}
+    columns = np.array([column_of[tag] for tag in facts.tags], dtype="i4")
     starts = np.concatenate([[0], np.cumsum(facts.tag_counts)])
     return sparse.csr_matrix(
-        (np.ones(len(facts.tag_codes)), facts.tag_codes, starts),
+        (np.ones(len(facts.tag_codes)), columns[facts.tag_codes], starts),
         shape=(len(facts), len(facts.tags)),
     )
 
 
 def _tag_preferences(weights: sparse.csr_matrix, quoted: list[str], tag_limit: int) -> list[str]:
-    """JSON objects of the rows of (n, n_tags) weights, strongest liked first."""
+    """JSON objects of the rows of (n, n_tags) weights, strongest first, ties by tag."""
     users = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
     values = weights.data.round(DECIMALS)
     order = np.lexsort((weights.indices, -np.abs(values), values < 0, users))

@@ -41,6 +41,9 @@ COLUMNS = {
 # Before the pointer moves, catching up is tried without the lock so often at most.
 CATCH_UP_ROUNDS = 5
 
+# How often a training that waits looks whether it was cancelled.
+POLL_SECONDS = 0.1
+
 CHANGED_LISTINGS = """
 select string_agg(int4send(c.listing_no), ''::bytea order by c.listing_no) as nos
 from (
@@ -126,8 +129,8 @@ class Model:
         """user_nos: (n_users,) the users of the rows, ascending."""
         counts = np.diff(neighbors.starts)
         has_any = np.flatnonzero(counts)
-        for users in self._steps(has_any):
-            users = users[np.isin(user_nos[users], self._lock("users", user_nos[users]))]
+        for step in self._steps(has_any):
+            users = step[np.isin(user_nos[step], self._lock("users", user_nos[step]))]
             # Rows of one COPY pack are of one size, so users go by their number of neighbors.
             parts = []
             for count in np.unique(counts[users]):
@@ -196,8 +199,8 @@ class Model:
     ) -> None:
         """All (n, …) in the order of user_nos; users without activity get no row."""
         active = np.flatnonzero(activity > 0)
-        for places in self._steps(active):
-            places = places[np.isin(user_nos[places], self._lock("users", user_nos[places]))]
+        for step in self._steps(active):
+            places = step[np.isin(user_nos[step], self._lock("users", user_nos[step]))]
             model = binary_copy.int4(self.model_id)
             rows = (
                 binary_copy.row(
@@ -241,17 +244,7 @@ class Model:
             self.database.run(f"analyze ml.{relation}")
         self.database.commit()
 
-        for attempt in range(lock_attempts):
-            if self.database.lock_publishing(lock_wait):
-                break
-            # Step back for as long as the writers had to wait, so that they go on.
-            for _ in range(max(1, int(lock_wait.total_seconds() * 10))):
-                self.database.tick()
-                time.sleep(0.1)
-        else:
-            raise TimeoutError(
-                f"writers held the publishing lock through {attempt + 1} attempts of {lock_wait}"
-            )
+        self._lock_publishing(lock_wait, lock_attempts)
         catching_up.run()
         self.database.run(
             """
@@ -270,6 +263,17 @@ class Model:
             )
             self.database.commit()
         return catching_up.counts
+
+    def _lock_publishing(self, wait: timedelta, attempts: int) -> None:
+        """Takes the publishing lock; between attempts lets the writers that queued go on."""
+        for _ in range(attempts):
+            if self.database.lock_publishing(wait):
+                return
+            resume_at = time.monotonic() + wait.total_seconds()
+            while time.monotonic() < resume_at:
+                self.database.tick()
+                time.sleep(POLL_SECONDS)
+        raise TimeoutError(f"writers held the publishing lock through {attempts} waits of {wait}")
 
     def _steps(self, places: np.ndarray) -> Iterator[np.ndarray]:
         for first in range(0, len(places), self.rows_per_step):

@@ -82,7 +82,9 @@ select
 from feed.posters as p
 """
 
-PAGES = "select ceil(pg_relation_size($1::text::regclass) / current_setting('block_size')::float8)::int as pages"
+PAGES = """
+select (pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint) as pages
+"""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,6 @@ def integers(sent: bytes | None, dtype: str = ">i4") -> np.ndarray:
 
 def read_settings(database: Database, as_of: str) -> Settings:
     """as_of: a timestamptz as text."""
-
     found = dict(row(database, PARAMETERS, as_of))
     (found["as_of"],) = integers(found["as_of"], ">i8").tolist()
     (found["window_start"],) = integers(found["window_start"], ">i8").tolist()
@@ -166,7 +167,6 @@ def read_listings_by_no(database: Database, listing_nos: list[int]) -> ListingFa
 
 def read_posters(database: Database) -> dict[str, float]:
     """poster_uid -> poster_score."""
-
     found = row(database, POSTERS)
     return dict(
         zip(
@@ -207,10 +207,13 @@ def read_histories(
 
 def read_projection(database: Database, model_id: int) -> Projection:
     """The projection of a model, as published."""
-
     model = row(
         database,
-        "select m.parameters::text as parameters from ml.models as m where m.model_id = $1::integer",
+        """
+        select m.parameters::text as parameters
+        from ml.models as m
+        where m.model_id = $1::integer
+        """,
         model_id,
     )
     tags = row(

@@ -7,6 +7,7 @@ must not be on the path of a write.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import timedelta
@@ -71,10 +72,11 @@ def _type_name(value: Any) -> str:
 
 def train(as_of: str) -> dict[str, Any]:
     """Trains and publishes: ml.train."""
+    from pgfeed.training import Stopwatch
     from pgfeed.training import train as train_model
 
     try:
-        trained = train_model(ServerDatabase(), as_of, progress=plpy.debug)
+        trained = train_model(ServerDatabase(), as_of, Stopwatch())
     except BaseException:
         # Killed while it read: the session must not stay at repeatable read.
         plpy.rollback()
@@ -101,8 +103,7 @@ def make_listing_vectors(
     facts = read_listings_by_no(database, listing_nos)
     vectors = projection.listing_vectors(facts)
     for listing_no, vector in zip(facts.listing_nos.tolist(), vectors.tolist(), strict=True):
-        # NaN is the only number that differs from itself.
-        yield listing_no, None if vector[0] != vector[0] else vector
+        yield listing_no, None if math.isnan(vector[0]) else vector
 
 
 def copy_rows(relation: str, file: bytes) -> None:

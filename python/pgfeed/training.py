@@ -8,10 +8,11 @@ killed at any point: the former model stays in force, and the next training swee
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -31,8 +32,6 @@ from pgfeed.reading import (
 )
 from pgfeed.similarity import Neighbors, interest_matrix, nearest_users
 from pgfeed.vectors import VectorParameters, fit_projection
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -55,74 +54,71 @@ class _World:
     histories: Histories
 
 
-@dataclass
-class _Stages:
-    """Announces each stage and keeps how long it took, in seconds."""
+class Stages(Protocol):
+    """Announces the stages of the training; pgfeed.progress.Stages is one."""
 
-    progress: Progress
-    seconds: dict[str, float] = field(default_factory=dict)
-    _name: str = ""
-    _begun: float = 0.0
+    seconds: dict[str, float]
 
-    def begin(self, name: str) -> None:
-        self.end()
-        self._name, self._begun = name, time.monotonic()
-        self.progress(name)
-
-    def end(self) -> None:
-        if self._name:
-            self.seconds[self._name] = round(time.monotonic() - self._begun, 3)
-        self._name = ""
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        """A stage; how long it took is in seconds[name] afterwards."""
 
 
-def train(
-    database: Database, as_of: str = "now", progress: Progress = lambda stage: None
-) -> Trained:
+class Stopwatch:
+    """Stages that nobody watches."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - begun
+
+
+def train(database: Database, as_of: str, stages: Stages) -> Trained:
     """Trains and publishes a model.
 
-    as_of: a timestamptz as text; interactions after it are not seen
-    progress: called with the name of each stage as it begins
+    as_of: a timestamptz as text, 'now' for one; interactions after it are not seen
 
     Raises TimeoutError if the model could not be published, whatever the database raises,
     and what a cancel request raises at a tick. The former model then stays in force.
     """
-    stages = _Stages(progress)
-    stages.begin("read")
-    world = _read(database, as_of)
+    with stages.stage("read"):
+        world = _read(database, as_of)
     settings = world.settings
 
-    stages.begin("clean up")
-    delete_other_models(database, settings.rows_per_step)
-    model = Model(database, settings.clock, settings.parameters, settings.rows_per_step)
+    with stages.stage("clean up"):
+        delete_other_models(database, settings.rows_per_step)
+        model = Model(database, settings.clock, settings.parameters, settings.rows_per_step)
 
-    stages.begin("similarity")
-    neighbors = _neighbors(database, world)
-    stages.begin("publish neighbors")
-    model.write_neighbors(world.user_nos, neighbors)
+    with stages.stage("similarity"):
+        neighbors = _neighbors(database, world)
+    with stages.stage("publish neighbors"):
+        model.write_neighbors(world.user_nos, neighbors)
     users_with_neighbors = int(np.count_nonzero(np.diff(neighbors.starts)))
     del neighbors
 
-    stages.begin("fit vectors")
-    projection = fit_projection(world.facts, _vector_parameters(settings), database.tick)
-    model.write_projection(projection)
-    stages.begin("listing vectors")
-    vectors = _listing_vectors(database, world.facts, projection, settings.rows_per_step)
-    model.write_listing_vectors(world.facts.listing_nos, vectors)
-    stages.begin("user vectors")
-    _write_user_vectors(database, model, world, vectors)
+    with stages.stage("fit vectors"):
+        projection = fit_projection(world.facts, _vector_parameters(settings), database.tick)
+        model.write_projection(projection)
+    with stages.stage("listing vectors"):
+        vectors = _listing_vectors(database, world.facts, projection, settings.rows_per_step)
+        model.write_listing_vectors(world.facts.listing_nos, vectors)
+    with stages.stage("user vectors"):
+        _write_user_vectors(database, model, world, vectors)
 
-    stages.begin("publish")
-    caught_up = model.publish(
-        projection,
-        world.user_nos,
-        world.posters,
-        settings.snapshot_xmin,
-        timedelta(seconds=settings.publish_lock_wait_seconds),
-        settings.publish_lock_attempts,
-    )
-    stages.begin("delete the former model")
-    delete_other_models(database, settings.rows_per_step)
-    stages.end()
+    with stages.stage("publish"):
+        caught_up = model.publish(
+            projection,
+            world.user_nos,
+            world.posters,
+            settings.snapshot_xmin,
+            timedelta(seconds=settings.publish_lock_wait_seconds),
+            settings.publish_lock_attempts,
+        )
+    with stages.stage("delete the former model"):
+        delete_other_models(database, settings.rows_per_step)
 
     details = {
         "model_id": model.model_id,
@@ -133,7 +129,7 @@ def train(
         "tags": len(projection.vocabulary),
         "dimensions": projection.dimensions,
         **caught_up,
-        "seconds": stages.seconds,
+        "seconds": {name: round(seconds, 3) for name, seconds in stages.seconds.items()},
     }
     return Trained(model.model_id, model.rows_written, details)
 

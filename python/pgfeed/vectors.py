@@ -74,6 +74,9 @@ def _fit_tags(
     tags = vocabulary(facts, parameters.vocabulary_limit)
     if not tags:
         return [], np.empty(0), np.empty((0, 0), np.float32)
+    if len(tags) == 1:
+        # scikit-learn wants two at least; there is nothing to reduce.
+        return tags, np.ones(1), np.ones((1, 1), np.float32)
 
     from scipy import sparse
     from sklearn.decomposition import TruncatedSVD
@@ -110,13 +113,17 @@ def _fit_clusters(facts: ListingFacts, parameters: VectorParameters) -> np.ndarr
         return np.empty((0, 3), np.float32)
 
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     places = places[
         _sample(np.arange(len(places)), parameters.location_sample_size, parameters.random_seed)
     ]
     distinct = len(np.unique(places.round(9), axis=0))
     clusters = min(parameters.location_clusters, distinct)
-    kmeans = KMeans(clusters, n_init=1, random_state=parameters.random_seed).fit(places)
+    with warnings.catch_warnings():
+        # Places a few centimetres apart may share a cluster; its twin then gets no listing.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans = KMeans(clusters, n_init=1, random_state=parameters.random_seed).fit(places)
     centres = unit_rows(kmeans.cluster_centers_, nothing=0.0)
     longitudes = np.arctan2(centres[:, 1], centres[:, 0])
     return centres[np.argsort(longitudes, kind="stable")].astype(np.float32)

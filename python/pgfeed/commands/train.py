@@ -1,0 +1,98 @@
+"""pgfeed train: the daily, hourly and 15-minute jobs, now; or the training from outside."""
+
+import json
+from typing import Any
+
+import click
+import psycopg
+
+from pgfeed.progress import Stages
+
+JOBS = ("train_models", "refresh_engagement", "refresh_trending")
+
+LATEST_RUN = """
+select
+    r.run_id,
+    r.finished_at is not null as is_done,
+    r.rows,
+    extract(epoch from r.finished_at - r.started_at)::double precision as seconds
+from jobs.runs as r
+where r.job = %s
+order by r.run_id desc
+limit 1
+"""
+
+
+class AlreadyRunning(click.ClickException):
+    """Somebody else, or pg_cron, is at the same job."""
+
+    def __init__(self, job: str) -> None:
+        super().__init__(f"job {job} is already running; see the view jobs.run_states")
+
+
+def latest_run(connection: psycopg.Connection, job: str) -> tuple[Any, ...]:
+    """run_id, is_done, rows and seconds of the job's newest run; run_id 0 if there is none."""
+    return connection.execute(LATEST_RUN, (job,)).fetchone() or (0, False, 0, 0.0)
+
+
+def run_job(connection: psycopg.Connection, job: str) -> tuple[int, float]:
+    """Runs one job in the server; returns the rows it wrote and the seconds it took."""
+    before, *_ = latest_run(connection, job)
+    connection.execute(f"call jobs.{job}()")
+    run_id, is_done, rows, seconds = latest_run(connection, job)
+    if run_id == before or not is_done:
+        raise AlreadyRunning(job)
+    return rows, seconds
+
+
+def train_inside(stages: Stages) -> None:
+    """The three jobs, one after the other, in the server."""
+    with psycopg.connect(autocommit=True, application_name="pgfeed train") as connection:
+        for job in JOBS:
+            with stages.stage(job):
+                rows, seconds = run_job(connection, job)
+            click.echo(f"train: {job} wrote {rows:,} rows in {seconds:.1f} s")
+
+
+def train_outside(dsn: str, stages: Stages) -> None:
+    """The training in this process, entered in jobs.runs like one in the server."""
+    from pgfeed.database import row
+    from pgfeed.outside import OutsideDatabase
+    from pgfeed.training import train as train_model
+
+    database = OutsideDatabase.connect(dsn)
+    with database.connection:
+        run_id = row(database, "select jobs.begin_run($1::text) as run_id", JOBS[0])["run_id"]
+        database.commit()
+        if run_id is None:
+            raise AlreadyRunning(JOBS[0])
+        trained = train_model(database, "now", stages)
+        database.run(
+            "select jobs.end_run($1::bigint, $2::bigint, $3::text::jsonb)",
+            run_id,
+            trained.rows,
+            json.dumps(trained.details),
+        )
+    click.echo(
+        f"train: model {trained.model_id} of {trained.details['users']:,} users and"
+        f" {trained.details['listings']:,} listings in {sum(stages.seconds.values()):.1f} s"
+    )
+
+
+@click.command()
+@click.option("--dsn", default="", help="Train in this process, on the database of this DSN.")
+def train(dsn: str) -> None:
+    """Run the training and the two refreshing jobs now, in the server.
+
+    With --dsn only the training, in this process: for a server without Python, and to spare
+    the server's processors. The PG… variables name the database otherwise. When it fails or
+    is stopped, the former model stays in force.
+    """
+    stages = Stages("train")
+    try:
+        if dsn:
+            train_outside(dsn, stages)
+        else:
+            train_inside(stages)
+    except (psycopg.Error, TimeoutError) as error:
+        raise click.ClickException(str(error).strip()) from None
