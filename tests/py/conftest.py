@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+
 from harness import REPOSITORY, Instance, run
 
 TEMPLATE = "pgfeed_template"

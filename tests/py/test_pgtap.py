@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from harness import REPOSITORY, Instance, run
 
 FOLDER = REPOSITORY / "tests/pgtap"
