@@ -7,7 +7,7 @@ create or replace function api.get_feed(
     "limit" integer default 200,
     profile text default null,
     as_of timestamptz default null,
-    exclude uuid [] default '{}'
+    exclude uuid[] default '{}'
 )
 returns table (
     rank integer,
@@ -19,7 +19,7 @@ returns table (
     url text,
     image_url text,
     attributes jsonb,
-    tags text [],
+    tags text[],
     lat double precision,
     lon double precision,
     compensation numeric,
@@ -82,7 +82,8 @@ begin
             )::integer as rank,
             s.*
         from feed.score_listings(asker, chosen.profile_name, feed_time) as s
-        where s.listing_id <> all (coalesce(get_feed.exclude, '{}'))
+        -- array_remove: one null in the array would exclude everything
+        where s.listing_id <> all(array_remove(coalesce(get_feed.exclude, '{}'), null))
         order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
         limit get_feed."limit"
     )

@@ -16,6 +16,13 @@ begin
 
     if tg_op = 'INSERT' then
         new.poster_uid := coalesce(new.poster_uid, identity.user_uid());
+
+        if new.poster_uid is null then
+            raise sqlstate 'PT400' using
+                message = 'poster_uid is missing',
+                hint = 'Say who posts it; service_role is nobody itself.';
+        end if;
+
         new.listing_id := coalesce(new.listing_id, gen_random_uuid());
         new.status := coalesce(new.status, 'open');
         new.created_at := now();
