@@ -6,11 +6,17 @@
 --
 -- Whether a row counts is asked of the log in a statement of its own, after the states are
 -- locked: its snapshot then holds all that a concurrent writer of the same pair committed.
+--
+-- Plans are made once a session, perhaps for a load of 100,000 rows or for empty tables, and
+-- serve every statement after it: look-ups by key are right for one row and good for many.
 
 create or replace function feed.tg_user_interactions__count()
 returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 begin
     insert into feed.interaction_keys (user_uid, event_id, payload_hash, created_at)
