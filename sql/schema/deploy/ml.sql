@@ -162,9 +162,9 @@ create table ml.tag_projections (
     tag text not null,
     idf double precision not null
     constraint idf_is_positive check (idf > 0 and idf < 'infinity'),
-    vector real [] not null
+    vector real[] not null
     constraint tag_vector_is_finite
-    check ('-infinity' < all (vector) and 'infinity' > all (vector)),
+    check ('-infinity' < all(vector) and 'infinity' > all(vector)),
     primary key (model_id, tag)
 );
 
@@ -180,9 +180,9 @@ create table ml.location_clusters (
     model_id integer not null references ml.models on delete cascade,
     cluster_no smallint not null
     constraint cluster_no_is_not_negative check (cluster_no >= 0),
-    centre real [] not null
+    centre real[] not null
     constraint centre_has_three_coordinates_on_the_sphere
-    check (array_length(centre, 1) = 3 and (-1)::real <= all (centre) and 1::real >= all (centre)),
+    check (array_length(centre, 1) = 3 and (-1)::real <= all(centre) and 1::real >= all(centre)),
     primary key (model_id, cluster_no)
 );
 
@@ -196,9 +196,9 @@ comment on index ml.location_clusters_pkey is 'Serves the vectors of new listing
 create table ml.listing_vectors (
     model_id integer not null references ml.models on delete cascade,
     listing_no integer not null references feed.listings (listing_no) on delete cascade,
-    feature_vector real []
+    feature_vector real[]
     constraint listing_vector_is_of_unit_length
-    check ((-1)::real <= all (feature_vector) and 1::real >= all (feature_vector)),
+    check ((-1)::real <= all(feature_vector) and 1::real >= all(feature_vector)),
     primary key (model_id, listing_no)
 );
 
@@ -222,9 +222,9 @@ create table ml.user_vectors (
     constraint compensation_preference_is_not_negative check (compensation_preference >= 0),
     activity_level double precision not null
     constraint activity_level_is_not_negative check (activity_level >= 0),
-    feature_vector real []
+    feature_vector real[]
     constraint user_vector_is_of_unit_length
-    check ((-1)::real <= all (feature_vector) and 1::real >= all (feature_vector)),
+    check ((-1)::real <= all(feature_vector) and 1::real >= all(feature_vector)),
     primary key (model_id, user_no)
 );
 
@@ -249,16 +249,16 @@ comment on index ml.user_vectors_user_idx is 'Serves the foreign key.';
 create table ml.user_neighbors (
     model_id integer not null references ml.models on delete cascade,
     user_no integer not null references feed.users (user_no) on delete cascade,
-    neighbor_nos integer [] not null
+    neighbor_nos integer[] not null
     constraint neighbors_are_50_at_most check (cardinality(neighbor_nos) <= 50)
     constraint neighbors_are_known check (array_position(neighbor_nos, null) is null),
-    similarities real [] not null
+    similarities real[] not null
     constraint similarities_are_above_0_and_at_most_1
-    check (0::real < all (similarities) and 1::real >= all (similarities)),
+    check (0::real < all(similarities) and 1::real >= all(similarities)),
     primary key (model_id, user_no),
     constraint each_neighbor_has_a_similarity
     check (cardinality(neighbor_nos) = cardinality(similarities)),
-    constraint nobody_is_their_own_neighbor check (user_no <> all (neighbor_nos))
+    constraint nobody_is_their_own_neighbor check (user_no <> all(neighbor_nos))
 );
 
 comment on table ml.user_neighbors is

@@ -34,6 +34,10 @@ begin
         'grant connect on database %I to authenticator, feed_worker, feed_analyst',
         current_database()
     );
+    -- A materialised view refreshes concurrently through a temporary table of its owner.
+    execute format('grant temporary on database %I to feed_owner', current_database());
+    -- Refreshing a materialised view concurrently works in a temporary table.
+    execute format('grant temporary on database %I to feed_owner', current_database());
 end;
 $$;
 

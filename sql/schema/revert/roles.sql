@@ -7,7 +7,7 @@ declare
     wanted text;
 begin
     execute format(
-        'revoke all on database %I from authenticator, feed_worker, feed_analyst',
+        'revoke all on database %I from authenticator, feed_worker, feed_analyst, feed_owner',
         current_database()
     );
     execute format('grant connect, temporary on database %I to public', current_database());

@@ -1,6 +1,7 @@
 begin;
 
-select 1 / count(*) from ml.training_parameters where neighbor_count is not null;
+select 1 / count(*) from ml.training_parameters
+where neighbor_count is not null;
 
 select
     m.model_id,
