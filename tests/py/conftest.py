@@ -10,6 +10,7 @@ import httpx
 import psycopg
 import pytest
 
+import world
 from harness import REPOSITORY, Instance, run
 
 TEMPLATE = "pgfeed_template"
@@ -110,6 +111,21 @@ def fresh_instance(test_home: Path) -> Iterator[Callable[..., Instance]]:
 
 
 @pytest.fixture(scope="session")
+def checkout_copy() -> Callable[[Path], None]:
+    """Copies what a fresh clone would have, with what is not committed yet."""
+
+    def copy(target: Path) -> None:
+        command = ("git", "-c", "safe.directory=*", "ls-files", "-z", "-co", "--exclude-standard")
+        for name in run(*command, cwd=REPOSITORY).stdout.split("\0"):
+            source = REPOSITORY / name
+            if name and source.is_file():
+                (target / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, target / name)
+
+    return copy
+
+
+@pytest.fixture(scope="session")
 def tools() -> Path:
     """The folder of the virtual environment and node_modules."""
     done = subprocess.run(
@@ -119,3 +135,21 @@ def tools() -> Path:
         check=True,
     )
     return Path(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def quiet(instance: Instance) -> Iterator[None]:
+    """No data, and no job of pg_cron's own accord, while a module's tests run."""
+    with instance.connect() as connection:
+        connection.execute("update cron.job set active = false")
+        world.empty(connection)
+        yield
+        connection.execute("update cron.job set active = true")
+
+
+@pytest.fixture
+def here(quiet: None, instance: Instance, gateway: httpx.Client) -> Iterator[world.Town]:
+    """A town of the test's own, too far from all others to be in their feeds."""
+    town = world.Town(instance, gateway)
+    yield town
+    town.close()
