@@ -74,9 +74,10 @@ begin atomic
         candidate_listings.profile_name,
         candidate_listings.as_of
     ) as k on l.listing_no = k.listing_no
-    left join ml.current_model as c on u.feature_vector is not null
     left join ml.listing_vectors as v
-        on c.model_id = v.model_id and l.listing_no = v.listing_no
+        on
+            l.listing_no = v.listing_no
+            and v.model_id = (select c.model_id from ml.current_model as c)
     cross join lateral (
         select ext.st_distance(u.location, l.location, false) / 1000 as distance_km
         offset 0

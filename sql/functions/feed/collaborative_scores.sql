@@ -22,9 +22,10 @@ begin atomic
             n.similarity::double precision as similarity
         from feed.users as u
         left join feed.user_feed_preferences as p using (user_uid)
-        cross join ml.current_model as c
         inner join ml.user_neighbors as m
-            on c.model_id = m.model_id and u.user_no = m.user_no
+            on
+                u.user_no = m.user_no
+                and m.model_id = (select c.model_id from ml.current_model as c)
         cross join lateral unnest(m.neighbor_nos, m.similarities) as n (user_no, similarity)
         inner join feed.users as v on n.user_no = v.user_no
         left join feed.user_feed_preferences as q on v.user_uid = q.user_uid

@@ -41,8 +41,10 @@ begin atomic
     from (select user_context.user_uid) as a
     left join feed.users as u on a.user_uid = u.user_uid
     left join feed.user_feed_preferences as p on a.user_uid = p.user_uid
-    left join ml.current_model as c on true
-    left join ml.user_vectors as v on c.model_id = v.model_id and u.user_no = v.user_no
+    left join ml.user_vectors as v
+        on
+            u.user_no = v.user_no
+            and v.model_id = (select c.model_id from ml.current_model as c)
     left join lateral (
         select array_agg(s.tag) as tags
         from (
