@@ -1,5 +1,8 @@
 -- The listings that a user should see now, best first.
 --
+-- Stable, so that blocks, changes and everything of the user are read in one snapshot. The
+-- answer is that of feed.score_listings, found without scoring every listing.
+--
 -- Called by   clients
 
 create or replace function api.get_feed(
@@ -81,9 +84,21 @@ begin
                 order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
             )::integer as rank,
             s.*
-        from feed.score_listings(asker, chosen.profile_name, feed_time) as s
-        -- array_remove: one null in the array would exclude everything
-        where s.listing_id <> all(array_remove(coalesce(get_feed.exclude, '{}'), null))
+        from feed.best_listings(
+            asker,
+            chosen.profile_name,
+            feed_time,
+            get_feed."limit",
+            array_remove(coalesce(get_feed.exclude, '{}'), null)
+        ) as f
+        cross join lateral feed.rescored_listings(
+            asker,
+            chosen.profile_name,
+            feed_time,
+            f.listing_nos,
+            f.collaborative_scores,
+            f.neighbor_counts
+        ) as s
         order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
         limit get_feed."limit"
     )

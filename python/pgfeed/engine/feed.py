@@ -1,0 +1,338 @@
+"""The best listings of a user: feed.best_listings.
+
+Exact: every listing that can be among the best, given what float32 and the content
+component leave open, is handed on to be scored again in float8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pgfeed.engine.blocks import Block
+from pgfeed.engine.cache import Cache, Changes, Database
+from pgfeed.engine.kernel import CHORD_ERROR, SCORE_ERROR, Asker, nearest_chord, score, score_limit
+
+ASKER = """
+select
+    coalesce(u.user_no, 0) as user_no,
+    ext.st_y(u.location::ext.geometry) as lat,
+    ext.st_x(u.location::ext.geometry) as lon,
+    u.max_distance,
+    cardinality(u.tags) as tag_count,
+    array_send(u.feature_vector) as feature_vector,
+    coalesce((
+        select string_agg(int4send(t.tag_no), '' order by t.tag_no)
+        from feed.tag_numbers as t where t.tag = any(u.tags)
+    ), '') as tag_nos,
+    coalesce((
+        select string_agg(int4send(t.tag_no), '' order by t.tag_no)
+        from feed.tag_numbers as t where t.tag = any(u.blocked_tags)
+    ), '') as blocked_tag_nos,
+    p.location_weight::double precision, p.tag_weight::double precision,
+    p.engagement_weight::double precision, p.recency_weight::double precision,
+    p.poster_weight::double precision, p.collaborative_weight::double precision,
+    p.content_weight::double precision,
+    p.location_decay_km as decay_km, p.unknown_location_score,
+    extract(epoch from p.recency_half_life)::double precision as half_life_seconds,
+    extract(epoch from $3)::double precision as as_of
+from feed.ranking_profiles as p
+cross join lateral feed.user_context($1, p.inferred_tag_count) as u
+where p.profile_name = $2
+"""
+REMOVED = """
+select coalesce(string_agg(int4send(s.listing_no), ''), '') as listing_nos
+from feed.user_listing_states as s
+cross join feed.ranking_profiles as p
+where
+    s.user_no = $1
+    and p.profile_name = $2
+    and (
+        s.applied_at is not null
+        or s.is_dismissed
+        or s.last_at > $3 - p.seen_window and s.last_at <= $3
+    )
+"""
+EXCLUDED = """
+select coalesce(string_agg(int4send(l.listing_no), ''), '') as listing_nos
+from feed.listings as l where l.listing_id = any($1)
+"""
+COLLABORATIVE = """
+select
+    coalesce(string_agg(int4send(c.listing_no), ''), '') as listing_nos,
+    coalesce(string_agg(float8send(c.score), ''), '') as scores,
+    coalesce(string_agg(int4send(c.neighbor_count), ''), '') as neighbor_counts
+from feed.collaborative_scores($1, $2, $3) as c
+"""
+VECTORS = """
+select
+    coalesce(string_agg(int4send(v.listing_no), ''), '') as listing_nos,
+    coalesce(string_agg(array_send(v.feature_vector), ''), '') as vectors
+from ml.listing_vectors as v
+where
+    v.model_id = (select c.model_id from ml.current_model as c)
+    and v.listing_no = any($1)
+    and v.feature_vector is not null
+"""
+CONTENT_STEP = 400
+
+
+class Best:
+    """The highest scores seen so far, and every listing that may still be among them."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.top = np.empty(0, np.float32)
+        self.found: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]] = []
+
+    @property
+    def threshold(self) -> float:
+        """What the wanted-th best reaches at least; -inf while there are fewer."""
+        return float(self.top[0]) if len(self.top) == self.wanted else -np.inf
+
+    def offer(
+        self,
+        block: Block,
+        scores: NDArray[np.float32],
+        uncertain: NDArray[np.bool_] | None,
+        slack: float,
+    ) -> None:
+        """Takes the listings of a block that may be among the best.
+
+        uncertain: listings that may turn out not to be eligible; they raise no threshold
+        slack: what a score may still gain
+        """
+        rows = np.flatnonzero(scores > max(self.threshold - slack, -1e30))
+        if not len(rows):
+            return
+        kept = scores[rows]
+        certain = np.ones(len(rows), bool) if uncertain is None else ~uncertain[rows]
+        self.found.append((block.listing_nos[rows], kept, certain))
+        kept = kept[certain]
+        top = np.concatenate([self.top, kept[kept > self.threshold]])
+        if len(top) > self.wanted:
+            top = np.partition(top, len(top) - self.wanted)[-self.wanted:]
+        self.top = np.sort(top)
+
+    def candidates(
+        self, slack: float
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+        """(n,) listing_nos, scores and certainty of what may be among the best, best first."""
+        if not self.found:
+            return np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, bool)
+        listing_nos, scores, certain = (
+            np.concatenate(part) for part in zip(*self.found, strict=True)
+        )
+        kept = np.flatnonzero(scores > max(self.threshold - slack, -1e30))
+        order = kept[np.argsort(-scores[kept], kind="stable")]
+        return listing_nos[order], scores[order], certain[order]
+
+
+def best_listings(
+    database: Database,
+    cache: Cache,
+    user_uid: str,
+    profile_name: str,
+    as_of: str,
+    wanted: int,
+    exclude: list[str],
+) -> dict[str, list[Any]]:
+    """Every listing that may be among the wanted best of a user.
+
+    Returns listing_nos with the collaborative score and the number of neighbors of each.
+    """
+    asker = _read_asker(database, user_uid, profile_name, as_of)
+    removed = _ints(database.rows(
+        REMOVED, ["int4", "text", "timestamptz"], [asker.user_no, profile_name, as_of]
+    )[0]["listing_nos"])
+    if exclude:
+        excluded = database.rows(EXCLUDED, ["uuid[]"], [exclude])[0]["listing_nos"]
+        removed = np.concatenate([removed, _ints(excluded)])
+    chosen = database.rows(
+        COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
+    )[0]
+    chosen_nos = _ints(chosen["listing_nos"])
+    chosen_scores = np.frombuffer(chosen["scores"], ">f8").astype(np.float64)
+    contributions = (asker.profile["collaborative_weight"] * chosen_scores).astype(np.float32)
+    asker.collaborative_limit = float(contributions.max(initial=0))
+
+    cache.refresh(database)
+    changes = cache.changes(database)
+    best = Best(wanted)
+    slack = SCORE_ERROR + (asker.profile["content_weight"] if asker.vector is not None else 0.0)
+    _score_changes(changes, asker, best, slack, removed, chosen_nos, contributions)
+    _score_blocks(
+        database, cache, changes, asker, best, slack, removed, chosen_nos, contributions
+    )
+    listing_nos, scores, certain = best.candidates(slack)
+    if asker.vector is not None:
+        listing_nos = _narrow(database, asker, wanted, listing_nos, scores, certain)
+
+    order = np.argsort(chosen_nos)
+    place = np.searchsorted(chosen_nos[order], listing_nos)
+    place[place == len(order)] = 0
+    scored = np.zeros(len(listing_nos))
+    counts = np.zeros(len(listing_nos), np.int64)
+    if len(order):
+        hit = chosen_nos[order][place] == listing_nos
+        scored[hit] = chosen_scores[order][place[hit]]
+        counts[hit] = _ints(chosen["neighbor_counts"])[order][place[hit]]
+    return {
+        "listing_nos": listing_nos.tolist(),
+        "collaborative_scores": scored.tolist(),
+        "neighbor_counts": counts.tolist(),
+    }
+
+
+def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str) -> Asker:
+    row = database.rows(ASKER, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of])[0]
+    place = None
+    if row["lat"] is not None:
+        lat, lon = np.radians([row["lat"], row["lon"]])
+        place = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+    vector = None
+    if row["feature_vector"] is not None and row["content_weight"] > 0:
+        vector = _vectors(row["feature_vector"], 1)[0]
+    return Asker(
+        user_no=row["user_no"],
+        place=place,
+        max_distance=row["max_distance"],
+        tag_nos=_ints(row["tag_nos"]),
+        tag_count=row["tag_count"],
+        blocked_tag_nos=_ints(row["blocked_tag_nos"]),
+        vector=vector,
+        profile=row,
+        as_of=row["as_of"],
+    )
+
+
+def _score_changes(
+    changes: Changes, asker: Asker, best: Best, slack: float, removed: NDArray[np.int32],
+    chosen_nos: NDArray[np.int32], contributions: NDArray[np.float32],
+) -> None:
+    for block in changes.blocks:
+        chord = nearest_chord(block, asker)
+        if chord > asker.limit_chord + CHORD_ERROR * 4:
+            continue
+        gone = np.flatnonzero(np.isin(block.listing_nos, removed)).astype(np.int32)
+        order = np.flatnonzero(np.isin(chosen_nos, block.listing_nos))
+        rows = np.searchsorted(block.listing_nos, chosen_nos[order]).astype(np.int32)
+        scores, uncertain = score(block, chord, asker, gone, rows, contributions[order])
+        _mend_posters(scores, block, asker, changes.poster_scores)
+        best.offer(block, scores, uncertain, slack)
+
+
+def _score_blocks(
+    database: Database, cache: Cache, changes: Changes, asker: Asker, best: Best, slack: float,
+    removed: NDArray[np.int32], chosen_nos: NDArray[np.int32],
+    contributions: NDArray[np.float32],
+) -> None:
+    """The blocks in reach, nearest first; those that cannot reach the best are skipped."""
+    if asker.place is None:
+        block_nos = cache.near.tolist()
+        chords = np.zeros(len(block_nos))
+    else:
+        gaps = np.linalg.norm(cache.near_centers - asker.place, axis=1) - cache.near_radii
+        chords = np.maximum(gaps - CHORD_ERROR, 0)
+        order = np.argsort(chords, kind="stable")
+        order = order[chords[order] <= asker.limit_chord + CHORD_ERROR * 4]
+        block_nos, chords = cache.near[order].tolist(), chords[order]
+    reach = list(zip(block_nos, chords.tolist(), strict=True))
+    reach += [(block_no, 0.0) for block_no in cache.remote]
+    cache.load(database, [block_no for block_no, _ in reach])
+
+    gone = cache.locate(np.concatenate([removed, changes.listing_nos]))
+    chosen = cache.locate(chosen_nos)
+    none = (np.empty(0, np.int32), np.empty(0, np.intp))
+    mending = asker.profile["poster_weight"] if changes.poster_scores else 0.0
+    limited = sorted(
+        (
+            (score_limit(cache.blocks[block_no], chord, asker) + mending, block_no, chord)
+            for block_no, chord in reach
+        ),
+        reverse=True,
+    )
+    cache.scored, cache.skipped = 0, len(cache.geometries)
+    for limit, block_no, chord in limited:
+        if limit < best.threshold:
+            break
+        cache.scored, cache.skipped = cache.scored + 1, cache.skipped - 1
+        block = cache.blocks[block_no]
+        rows, indices = chosen.get(block_no, none)
+        scores, uncertain = score(
+            block, chord, asker, gone.get(block_no, none)[0], rows, contributions[indices]
+        )
+        _mend_posters(scores, block, asker, changes.poster_scores)
+        best.offer(block, scores, uncertain, slack)
+
+
+def _mend_posters(
+    scores: NDArray[np.float32], block: Block, asker: Asker, poster_scores: dict[int, float]
+) -> None:
+    """Adds what posters gained or lost since the block was written."""
+    if not poster_scores:
+        return
+    posters = np.fromiter(poster_scores, np.int32, len(poster_scores))
+    now = np.fromiter(poster_scores.values(), np.float32, len(poster_scores))
+    order = np.argsort(posters)
+    place = np.searchsorted(posters[order], block.poster_nos)
+    place[place == len(order)] = 0
+    rows = np.flatnonzero(posters[order][place] == block.poster_nos)
+    gain = now[order][place[rows]] - block.poster_scores[rows]
+    scores[rows] += np.float32(asker.profile["poster_weight"]) * gain
+
+
+def _narrow(
+    database: Database, asker: Asker, wanted: int, listing_nos: NDArray[np.int32],
+    scores: NDArray[np.float32], certain: NDArray[np.bool_],
+) -> NDArray[np.int32]:
+    """Drops candidates that their content cannot lift among the best.
+
+    Reads vectors of the best candidates first, and stops where not even a perfect one helps.
+    listing_nos, scores, certain: (n,) best first, scores without content
+
+    Returns the listing_nos that remain.
+    """
+    weight = asker.profile["content_weight"]
+    totals = np.empty(0)
+    threshold = -np.inf
+    step_size = max(wanted, CONTENT_STEP)
+    for start in range(0, len(listing_nos), step_size):
+        if scores[start] + weight + SCORE_ERROR < threshold:
+            break
+        step = listing_nos[start:start + step_size]
+        contents = _contents(database, asker, step)
+        totals = np.concatenate([totals, scores[start:start + step_size] + weight * contents])
+        top = totals[certain[:len(totals)]]
+        if len(top) >= wanted:
+            threshold = np.partition(top, len(top) - wanted)[len(top) - wanted]
+    return listing_nos[:len(totals)][totals > threshold - 2 * SCORE_ERROR]
+
+
+def _contents(
+    database: Database, asker: Asker, listing_nos: NDArray[np.int32]
+) -> NDArray[np.float64]:
+    """(n,) content components of listings, 0 for those without a vector."""
+    contents = np.zeros(len(listing_nos))
+    read = database.rows(VECTORS, ["int4[]"], [listing_nos.tolist()])[0]
+    nos = _ints(read["listing_nos"])
+    if len(nos):
+        vectors = _vectors(read["vectors"], len(nos))
+        lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asker.vector)
+        cosines = vectors @ asker.vector / np.where(lengths > 0, lengths, 1)
+        order = np.argsort(listing_nos)
+        contents[order[np.searchsorted(listing_nos[order], nos)]] = np.clip(cosines, 0, 1)
+    return contents
+
+
+def _vectors(data: bytes, count: int) -> NDArray[np.float64]:
+    """(count, d) from real[] as array_send writes it: 20 bytes of header, then length, value."""
+    words = np.frombuffer(data, ">i4").reshape(count, -1)[:, 6::2]
+    return words.astype("<i4").view("<f4").astype(np.float64)
+
+
+def _ints(data: bytes) -> NDArray[np.int32]:
+    return np.frombuffer(data, ">i4").astype(np.int32)

@@ -1,0 +1,43 @@
+"""The engine inside the server: what the plpython3u functions of sql/functions/feed call.
+
+`plpy` exists only there. Only numpy is imported: the first feed of a session waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
+import plpy
+
+from pgfeed.engine.cache import Cache
+from pgfeed.engine.feed import best_listings as find_best_listings
+from pgfeed.engine.fold import fold
+
+
+class ServerDatabase:
+    """The session that the function runs in; keeps its prepared statements."""
+
+    def __init__(self) -> None:
+        self.plans: dict[tuple[str, ...], Any] = {}
+
+    def rows(self, sql: str, types: list[str], values: list[Any]) -> list[Mapping[str, Any]]:
+        key = (sql, *types)
+        if key not in self.plans:
+            self.plans[key] = plpy.prepare(sql, types)
+        return plpy.execute(self.plans[key], values)
+
+
+def best_listings(session: MutableMapping[str, Any], *arguments: Any) -> dict[str, Any]:
+    """One row of arrays: feed.best_listings.
+
+    session: GD; keeps blocks by version and prepared statements, nothing of a user
+    """
+    if "pgfeed.engine" not in session:
+        session["pgfeed.engine"] = (ServerDatabase(), Cache())
+    return find_best_listings(*session["pgfeed.engine"], *arguments)
+
+
+def fold_changes(only: list[int] | None) -> dict[str, int]:
+    """Changes into blocks: feed.fold_changes."""
+    return fold(ServerDatabase(), only)

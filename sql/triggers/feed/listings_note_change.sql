@@ -1,0 +1,66 @@
+-- feed.listings -> feed.tag_numbers, feed.listing_changes
+--
+-- A listing that is new, or whose ranked columns changed, is read beside the blocks until it
+-- is folded. Its tags get their numbers here, so that whoever sees the listing sees these.
+
+create or replace function feed.tg_listings__note_change()
+returns trigger
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if tg_op in ('INSERT', 'UPDATE') then
+        insert into feed.tag_numbers (tag)
+        select distinct t.tag
+        from new_rows as n
+        cross join lateral unnest(n.tags) as t (tag)
+        where not exists (
+            select from feed.tag_numbers as k
+            where k.tag = t.tag
+        )
+        order by t.tag
+        on conflict do nothing;
+    end if;
+
+    if tg_op = 'INSERT' then
+        insert into feed.listing_changes (listing_no)
+        select n.listing_no from new_rows as n;
+    elsif tg_op = 'UPDATE' then
+        insert into feed.listing_changes (listing_no)
+        select n.listing_no
+        from new_rows as n
+        inner join old_rows as o using (listing_no)
+        where
+            (n.tags, n.location::text, n.status, n.expires_at, n.created_at, n.poster_uid)
+            is distinct from
+            (o.tags, o.location::text, o.status, o.expires_at, o.created_at, o.poster_uid);
+    else
+        insert into feed.listing_changes (listing_no)
+        select o.listing_no from old_rows as o;
+    end if;
+
+    return null;
+end;
+$$;
+
+comment on function feed.tg_listings__note_change is
+'Notes listings that are new, changed or gone in listing_changes, and numbers new tags.';
+
+create or replace trigger t60_note_new
+after insert on feed.listings
+referencing new table as new_rows
+for each statement
+execute function feed.tg_listings__note_change();
+
+create or replace trigger t60_note_changed
+after update on feed.listings
+referencing old table as old_rows new table as new_rows
+for each statement
+execute function feed.tg_listings__note_change();
+
+create or replace trigger t60_note_gone
+after delete on feed.listings
+referencing old table as old_rows
+for each statement
+execute function feed.tg_listings__note_change();
