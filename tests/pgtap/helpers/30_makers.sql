@@ -208,12 +208,28 @@ declare
     id integer := (select c.model_id from ml.current_model as c);
 begin
     if id is null then
-        insert into ml.models (trained_at)
-        values (now())
+        -- a projection that knows no tag, no place, no pay and no poster
+        insert into ml.models (trained_at, parameters)
+        values (
+            now(),
+            '{
+                "blocks": {
+                    "tags": {"start": 0, "length": 0, "weight": 1},
+                    "location": {"start": 0, "length": 0, "weight": 1},
+                    "compensation": {"start": 0, "length": 1, "weight": 1},
+                    "poster": {"start": 1, "length": 1, "weight": 1}
+                },
+                "compensation_scalers": {},
+                "poster_scaler": null,
+                "scaled_value_limit": 3
+            }'
+        )
         returning model_id into id;
 
-        insert into ml.current_model (model_id)
-        values (id);
+        update ml.current_model as c
+        set
+            model_id = id,
+            published_at = now();
     end if;
 
     return id;
@@ -221,7 +237,7 @@ end;
 $$;
 
 comment on function tests.model is
-'The model in force, made if there is none. Make listings first: they then get no vector.';
+'The model in force, made if there is none; listings made after it have a null vector.';
 
 create or replace function tests.user_vector(
     name text,
