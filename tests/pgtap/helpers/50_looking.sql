@@ -3,21 +3,30 @@
 create or replace function tests.is_near(
     have double precision,
     want double precision,
-    description text
+    description text,
+    tolerance double precision default 1e-12
 )
 returns text
 language sql
-return ext.ok(abs(is_near.have - is_near.want) < 1e-12, is_near.description)
-|| case
-    when abs(is_near.have - is_near.want) < 1e-12 then ''
-    else
-        e'\n' || ext.diag(
-            'have ' || coalesce(is_near.have::text, 'null')
-            || ', want ' || coalesce(is_near.want::text, 'null')
-        )
-end;
+return (
+    select
+        ext.ok(n.is_near, is_near.description)
+        || case
+            when n.is_near then ''
+            else
+                e'\n' || ext.diag(
+                    'have ' || coalesce(is_near.have::text, 'null')
+                    || ', want ' || coalesce(is_near.want::text, 'null')
+                )
+        end
+    from (
+        select
+            coalesce(abs(is_near.have - is_near.want) <= is_near.tolerance, false) as is_near
+        offset 0
+    ) as n
+);
 
-comment on function tests.is_near is 'Passes if two numbers differ by less than 1e-12.';
+comment on function tests.is_near is 'Passes if two numbers differ by at most the tolerance.';
 
 create or replace function tests.counters(listing_name text)
 returns text
