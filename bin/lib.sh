@@ -195,4 +195,15 @@ stop_process() {
     rm -f "$file"
 }
 stop_postgrest() { stop_process "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
-stop_nginx() { stop_process "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"; }
+stop_nginx() {
+    stop_process "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"
+    # Workers outlive a master that was killed, and keep its port. They carry no mark in their
+    # command line, but they have our log open.
+    local cmdline folder
+    for cmdline in $(grep -lsa '^nginx: worker process' /proc/[0-9]*/cmdline || true); do
+        folder=${cmdline%/cmdline}
+        if find "$folder/fd" -lname "$LOG_DIR/access.log" 2>/dev/null | grep -q .; then
+            kill -KILL "${folder#/proc/}" 2>/dev/null || true
+        fi
+    done
+}

@@ -42,8 +42,10 @@ class Problem(NamedTuple):
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.reason}" if self.line else (
-            f"{self.file}: {self.reason}"
+        return (
+            f"{self.file}:{self.line}: {self.reason}"
+            if self.line
+            else (f"{self.file}: {self.reason}")
         )
 
 
@@ -440,7 +442,8 @@ def _positions(header: list[str] | None, table: Table, reading: Reading) -> dict
         elif name:
             reading.unknown_columns.append(name)
     missing = [
-        name for name, column in table.columns.items()
+        name
+        for name, column in table.columns.items()
         if column.is_required and name not in positions
     ]
     if missing:

@@ -145,7 +145,8 @@ class Projection:
             places = unit_sphere(facts.latitudes, facts.longitudes)
             known = np.flatnonzero(np.isfinite(places[:, 0]))
             x, y, z = places[known].T[:, :, np.newaxis]
-            centres = self.centres.astype(np.float64)
+            # float32 leaves their lengths a little off 1, which would outweigh a kilometre.
+            centres = unit_rows(self.centres.astype(np.float64), nothing=0.0)
             nearness = x * centres[:, 0] + y * centres[:, 1] + z * centres[:, 2]
             one_hot[known, nearness.argmax(axis=1)] = 1
         return one_hot

@@ -248,10 +248,8 @@ class Model:
         catching_up.run()
         self.database.run(
             """
-            insert into ml.current_model as c (model_id, published_at)
-            values ($1::integer, clock_timestamp())
-            on conflict (is_only_row) do update
-            set model_id = excluded.model_id, published_at = excluded.published_at
+            update ml.current_model as c
+            set model_id = $1::integer, published_at = clock_timestamp()
             """,
             self.model_id,
         )

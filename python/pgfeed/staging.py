@@ -7,6 +7,8 @@ statements are the files of load_sql/, in the order in which merge() runs them.
 Everything goes through the parent tables, so that triggers count it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
@@ -16,7 +18,7 @@ import psycopg
 from pgfeed.csv_layout import POSTER_RATING_COUNT
 from pgfeed.progress import Stages
 
-SLICE_ROWS = 250_000
+SLICE_ROWS = 500_000
 """Rows a statement: enough to be fast, few enough for the triggers' sorts to stay in memory."""
 
 LOCK_NAME = "pgfeed load"
@@ -140,9 +142,7 @@ class _Merge:
         self.counts: dict[str, int] = {}
 
     def run(self) -> None:
-        self._connection.execute(
-            statement("state_posters"), {"rating_count": POSTER_RATING_COUNT}
-        )
+        self._connection.execute(statement("state_posters"), {"rating_count": POSTER_RATING_COUNT})
         self._connection.execute("grant select on stated_posters to feed_owner")
         self._connection.execute("set local role feed_owner")
         with self._stages.stage("waiting for other writers"):
@@ -174,11 +174,37 @@ class _Merge:
         slices = self._connection.execute(
             statement("time_slices"), {"slice_rows": SLICE_ROWS}
         ).fetchall()
-        with self._stages.stage("interactions", len(slices) or 1) as advance:
+        with (
+            self._stages.stage("interactions", len(slices) or 1) as advance,
+            self._row_checks_at_once(),
+        ):
             for after, until in slices:
                 bounds = {"after": after, "until": until}
                 self._execute("insert_interactions", "interactions", bounds)
                 advance(1)
+
+    @contextmanager
+    def _row_checks_at_once(self) -> Iterator[None]:
+        """Foreign keys are checked for all interactions together, not a row at a time.
+
+        Only a superuser may switch off the checks by row; for others they stay on.
+        """
+        if self._scalar(statement("check_references")):
+            raise LoadRefused("users or listings went while they were being loaded: try again")
+        is_superuser = self._scalar(
+            "select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = session_user"
+        )
+        if not is_superuser:
+            yield
+            return
+        self._execute_as_login("disable_row_checks")
+        yield
+        self._execute_as_login("enable_row_checks")
+
+    def _execute_as_login(self, name: str) -> None:
+        self._connection.execute("reset role")
+        self._execute(name)
+        self._connection.execute("set local role feed_owner")
 
     def _execute(
         self, name: str, counted_as: str | None = None, parameters: dict[str, Any] | None = None

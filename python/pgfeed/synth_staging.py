@@ -73,7 +73,10 @@ class EventNamer:
                     usedforsecurity=False,
                 ).digest()
                 for user, listing, kind, at in zip(
-                    events.user.tolist(), events.listing.tolist(), events.type.tolist(), times,
+                    events.user.tolist(),
+                    events.listing.tolist(),
+                    events.type.tolist(),
+                    times,
                     strict=True,
                 )
             ]
@@ -84,9 +87,7 @@ class EventNamer:
         return ids
 
 
-def _packed_events(
-    world: World, events: Events, ids: NDArray[np.uint8], start: int
-) -> bytes:
+def _packed_events(world: World, events: Events, ids: NDArray[np.uint8], start: int) -> bytes:
     """Rows of staged_interactions in binary COPY format."""
     count = len(events)
     return binary_copy.rows(
@@ -244,10 +245,19 @@ def write_holdout(world: World, held_out: Events, shift: timedelta, path: Path) 
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["user_uid", "listing_id", "type", "ts", "seconds"])
         for user, listing, kind, at, seconds in zip(
-            held_out.user.tolist(), held_out.listing.tolist(), held_out.type.tolist(),
-            _time_texts(moved), held_out.seconds.tolist(), strict=True,
+            held_out.user.tolist(),
+            held_out.listing.tolist(),
+            held_out.type.tolist(),
+            _time_texts(moved),
+            held_out.seconds.tolist(),
+            strict=True,
         ):
             writer.writerow(
-                [user_texts[user], listing_texts[listing], TYPES[kind], at,
-                 "" if seconds < 0 else seconds]
+                [
+                    user_texts[user],
+                    listing_texts[listing],
+                    TYPES[kind],
+                    at,
+                    "" if seconds < 0 else seconds,
+                ]
             )

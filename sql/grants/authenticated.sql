@@ -3,7 +3,7 @@
 -- The rights on tables serve the security_invoker views; policies narrow them to the user's
 -- own rows, and PostgREST exposes the schema api only.
 
-grant execute on function api.get_feed(uuid, integer, text, timestamptz, uuid []) to authenticated;
+grant execute on function api.get_feed(uuid, integer, text, timestamptz, uuid[]) to authenticated;
 grant execute on function api.explain_listing(uuid, uuid) to authenticated;
 grant execute on function
 api.track_interaction(uuid, text, jsonb, uuid, timestamptz) to authenticated;
@@ -31,7 +31,8 @@ grant update (
 ) on feed.listings to authenticated;
 
 grant usage on type feed.interaction_type to authenticated;
-grant execute on function feed.normalized_tags(text []) to authenticated;
+grant execute on function feed.normalized_tags(text[]) to authenticated;
+grant execute on function feed.one_line(text) to authenticated;
 grant execute on function feed.make_point(double precision, double precision) to authenticated;
 grant execute on function feed.ensure_user(uuid) to authenticated;
 grant execute on function feed.ensure_poster(uuid) to authenticated;

@@ -1,6 +1,7 @@
 """Listings' and users' vectors against scikit-learn and brute force."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 
+from harness import REPOSITORY
 from pgfeed import binary_copy
 from pgfeed.listing_facts import FactsReader
 from pgfeed.preferences import decay, preferences
@@ -160,6 +162,43 @@ def test_constant_pay_says_nothing():
     facts = facts_of([listing(["a"], pay=10.0), listing(["b"], pay=10.0), listing(["c"])])
     vectors = fit_projection(facts, PARAMETERS).listing_vectors(facts)
     assert (vectors[:, -2] == 0).all()
+
+
+def fenced(page, name):
+    """The first block of the page that is fenced with this name."""
+    return page.split(f"```{name}\n")[1].split("```")[0]
+
+
+def test_the_worked_example_of_the_documentation():
+    page = (REPOSITORY / "docs/analysts/vectors.md").read_text()
+    blocks = {
+        name: np.array(
+            [re.findall(r"-?\d\.\d+", row) for row in fenced(page, name).splitlines()],
+            dtype="f8",
+        )
+        for name in ("vectors", "user")
+    }
+    facts = facts_of(
+        [
+            listing(["hiking", "outdoor"], (47.37, 8.54), 20.0, "CHF", 0.8),
+            listing(["jazz"], (47.37, 8.55), 80.0, "CHF", 0.6),
+            listing(["hiking"], (46.20, 6.14), NAN, "CHF", NAN),
+        ]
+    )
+    vectors = fit_projection(facts, PARAMETERS).listing_vectors(facts)
+    weights = sparse.csr_matrix(np.array([[10, -2.5, 0.25]], np.float32))
+    ((_, user),) = preferences(weights, facts, vectors, tag_limit=50, rows_per_step=10)
+    assert np.allclose(vectors, blocks["vectors"], atol=6e-4)
+    assert np.allclose(user.feature_vectors, blocks["user"], atol=6e-4)
+    assert json.loads(user.tag_preferences[0]) == {"hiking": 10.25, "outdoor": 10, "jazz": -2.5}
+    assert user.compensation.tolist() == [20]
+
+
+def test_places_a_kilometre_apart_belong_to_their_own_centres():
+    places = [(47.37, 8.54), (47.37, 8.55), (46.2, 6.14)]
+    facts = facts_of([listing(place=place) for place in places])
+    vectors = fit_projection(facts, PARAMETERS).listing_vectors(facts)
+    assert vectors[:, :3].argmax(axis=1).tolist() == [1, 2, 0]
 
 
 def test_duplicate_places_are_one_cluster():

@@ -21,4 +21,4 @@ select
 from staged_interactions as s
 cross join staged_clock as c
 where s.created_at > %(after)s::timestamptz and s.created_at <= %(until)s::timestamptz
-order by s.created_at, s.line;
+order by s.user_uid, s.listing_id, s.created_at;

@@ -73,7 +73,9 @@ begin
 
     if chosen.profile_name is null then
         raise sqlstate 'PT404' using
-            message = format('there is no ranking profile "%s"', get_feed.profile),
+            message = format(
+                'there is no ranking profile "%s"', feed.one_line(get_feed.profile)
+            ),
             hint = 'Leave profile out for the default one.';
     end if;
 

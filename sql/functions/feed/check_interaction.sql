@@ -44,7 +44,7 @@ begin
     limit 1;
 
     if unknown_field is not null then
-        problem := format('unknown field "%s"', unknown_field);
+        problem := format('unknown field "%s"', feed.one_line(unknown_field));
         remedy := 'Known are user_uid, listing_id, type, metadata, event_id and occurred_at.';
         return;
     end if;
@@ -54,7 +54,7 @@ begin
     elsif event ->> 'user_uid' ~ uuid_form then
         user_uid := (event ->> 'user_uid')::uuid;
     else
-        problem := format('user_uid "%s" is not a uuid', left(event ->> 'user_uid', 100));
+        problem := format('user_uid "%s" is not a uuid', feed.one_line(event ->> 'user_uid'));
         remedy := 'Send the uuid of the user, or leave it out to mean the token''s own.';
         return;
     end if;
@@ -70,7 +70,7 @@ begin
         remedy := 'Say which listing.';
         return;
     elsif event ->> 'listing_id' !~ uuid_form then
-        problem := format('listing_id "%s" is not a uuid', left(event ->> 'listing_id', 100));
+        problem := format('listing_id "%s" is not a uuid', feed.one_line(event ->> 'listing_id'));
         remedy := 'Send the listing_id that the feed gave.';
         return;
     end if;
@@ -82,7 +82,7 @@ begin
         remedy := format('Send one of %s.', type_names);
         return;
     elsif event ->> 'type' <> all (enum_range(null::feed.interaction_type)::text []) then
-        problem := format('unknown interaction type "%s"', left(event ->> 'type', 100));
+        problem := format('unknown interaction type "%s"', feed.one_line(event ->> 'type'));
         remedy := format('Send one of %s.', type_names);
         return;
     end if;
@@ -118,7 +118,7 @@ begin
     elsif event ->> 'event_id' ~ uuid_form then
         event_id := (event ->> 'event_id')::uuid;
     else
-        problem := format('event_id "%s" is not a uuid', left(event ->> 'event_id', 100));
+        problem := format('event_id "%s" is not a uuid', feed.one_line(event ->> 'event_id'));
         remedy := 'Make a random uuid for every event, and send the same one when trying again.';
         return;
     end if;
@@ -127,7 +127,7 @@ begin
         occurred_at := feed.try_timestamptz(event ->> 'occurred_at');
 
         if occurred_at is null then
-            problem := format('occurred_at "%s" is not a time', left(event ->> 'occurred_at', 100));
+            problem := format('occurred_at "%s" is not a time', feed.one_line(event ->> 'occurred_at'));
             remedy := 'Send ISO 8601 with a zone: 2026-01-31T12:00:00Z.';
             return;
         elsif occurred_at > clock_timestamp() then

@@ -19,7 +19,7 @@ begin
     raise sqlstate 'PT400' using
         message = coalesce('row ' || index || ': ', '') || case
             when constraint_name <> '' then 'broken rule: ' || replace(constraint_name, '_', ' ')
-            else problem
+            else feed.one_line(problem)
         end,
         hint = coalesce(nullif(remedy, '') || ' ', '')
         || 'Nothing of the batch was written; correct it and send all again.';

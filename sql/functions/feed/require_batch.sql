@@ -2,7 +2,7 @@
 --
 -- Called by   api.upsert_users, api.upsert_posters, api.upsert_listings
 
-create or replace function feed.require_batch(items jsonb, known_fields text [])
+create or replace function feed.require_batch(items jsonb, known_fields text[])
 returns void
 language plpgsql
 stable
@@ -50,7 +50,12 @@ begin
         raise sqlstate 'PT400' using
             message = case
                 when unknown.field is null then format('row %s is not an object', unknown.index)
-                else format('row %s has an unknown field "%s"', unknown.index, unknown.field)
+                else
+                    format(
+                        'row %s has an unknown field "%s"',
+                        unknown.index,
+                        feed.one_line(unknown.field)
+                    )
             end,
             hint = format('Known are %s.', array_to_string(known_fields, ', '));
     end if;

@@ -52,7 +52,10 @@ begin
 
     if contradictory is not null then
         raise sqlstate 'PT400' using
-            message = format('both preferred and blocked: %s', array_to_string(contradictory, ', ')),
+            message = format(
+                'both preferred and blocked: %s',
+                feed.one_line(array_to_string(contradictory, ', '))
+            ),
             hint = 'A tag is either preferred or blocked.';
     end if;
 

@@ -4,7 +4,7 @@
 --
 -- Called by   the trigger on feed.users, python/pgfeed/publishing.py
 
-create or replace function ml.forget_user(variadic user_nos integer [])
+create or replace function ml.forget_user(variadic user_nos integer[])
 returns void
 language plpgsql
 security definer

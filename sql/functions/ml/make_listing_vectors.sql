@@ -4,8 +4,8 @@
 --
 -- Called by   ml.write_listing_vectors
 
-create or replace function ml.make_listing_vectors(model_id integer, listing_nos integer [])
-returns table (listing_no integer, feature_vector real [])
+create or replace function ml.make_listing_vectors(model_id integer, listing_nos integer[])
+returns table (listing_no integer, feature_vector real[])
 language plpython3u
 set search_path = pg_catalog, pg_temp
 as $$

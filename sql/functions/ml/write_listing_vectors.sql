@@ -5,7 +5,7 @@
 --
 -- Called by   the triggers on feed.listings and feed.posters, python/pgfeed/publishing.py
 
-create or replace function ml.write_listing_vectors(listing_nos integer [])
+create or replace function ml.write_listing_vectors(listing_nos integer[])
 returns void
 language plpgsql
 security definer

@@ -144,15 +144,19 @@ comment on index ml.models_pkey is 'Serves every reader of a model.';
 create table ml.current_model (
     is_only_row boolean primary key default true
     constraint current_model_has_one_row check (is_only_row),
-    model_id integer not null references ml.models,
-    published_at timestamptz not null default now()
+    model_id integer references ml.models,
+    published_at timestamptz,
+    constraint model_goes_with_its_time check ((model_id is null) = (published_at is null))
 );
 
-comment on table ml.current_model is 'The model in force; no row before the first training.';
+-- The row is there from the start: writers under repeatable read lock it.
+comment on table ml.current_model is 'The model in force: one row, null before the first training.';
 comment on column ml.current_model.is_only_row is 'Always true: keeps the table at one row.';
 comment on column ml.current_model.model_id is 'The model in force.';
 comment on column ml.current_model.published_at is 'Since when.';
 comment on index ml.current_model_pkey is 'Keeps the table at one row.';
+
+insert into ml.current_model default values;
 
 create index current_model_model_idx on ml.current_model (model_id);
 comment on index ml.current_model_model_idx is 'Serves the foreign key.';

@@ -1,0 +1,76 @@
+-- ml: constraints, and who sees what
+
+begin;
+select plan(18);
+
+select tests.user('ann');
+select tests.user('bob');
+select tests.model();
+
+create function pg_temp.neighbors(nos integer[], similarities real[])
+returns text
+language sql
+return format(
+    'insert into ml.user_neighbors (model_id, user_no, neighbor_nos, similarities)'
+    ' values (%s, %s, %L, %L)', tests.model(), tests.user_no('ann'), nos, similarities
+);
+
+select throws_ok(
+    pg_temp.neighbors(array[tests.user_no('ann')], '{1}'), '23514', null,
+    'nobody is their own neighbor'
+);
+select throws_ok(
+    pg_temp.neighbors('{1000001}', '{1, 0.5}'), '23514', null, 'each neighbor has a similarity'
+);
+select
+    throws_ok(
+        pg_temp.neighbors('{1000001}', array[s.similarity]), '23514', null,
+        'a similarity of ' || s.similarity || ' is refused'
+    )
+from unnest('{0, -0.5, 1.01, NaN}'::real[]) as s (similarity);
+select throws_ok(
+    pg_temp.neighbors(
+        array(select generate_series(1000001, 1000051)), array_fill(1::real, array[51])
+    ),
+    '23514', null, '51 neighbors are too many'
+);
+select lives_ok(
+    pg_temp.neighbors(
+        array(select generate_series(1000001, 1000050)), array_fill(1::real, array[50])
+    ),
+    '50 neighbors are allowed'
+);
+
+select
+    throws_ok(
+        format(
+            'insert into ml.user_vectors (model_id, user_no, tag_preference, activity_level,'
+            ' feature_vector) values (%s, %s, ''{}'', 1, %L)',
+            tests.model(), tests.user_no('ann'), v.vector
+        ),
+        '23514', null, 'a vector with ' || v.vector || ' is refused'
+    )
+from unnest(array['{2}', '{NaN}', '{-Infinity}']) as v (vector);
+
+select throws_ok(
+    'insert into ml.training_parameters default values', '23505', null,
+    'training_parameters has one row'
+);
+select throws_ok(
+    'insert into ml.current_model default values', '23505', null, 'current_model has one row'
+);
+select throws_ok(
+    'update ml.training_parameters set neighbor_count = 51', '23514', null,
+    'no more than 50 neighbors may be asked for'
+);
+
+select
+    ok(
+        not has_table_privilege(r.role, 'ml.user_vectors', 'select')
+        and not has_table_privilege(r.role, 'ml.user_neighbors', 'select'),
+        r.role || ' sees nobody''s vectors or neighbors'
+    )
+from unnest(array['anon', 'authenticated', 'service_role', 'feed_analyst']) as r (role);
+
+select finish();
+rollback;
