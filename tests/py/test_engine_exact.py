@@ -42,12 +42,14 @@ select
     ext.st_x(l.location::ext.geometry) as lon, l.compensation, l.currency, l.created_at,
     l.expires_at, s.distance_km, s.score, c.components,
     feed.reason(c.components, feed.component_facts(
-        l.listing_id, s.distance_km, s.matched_tag_count, s.has_inferred_tags,
+        l, m, o, s.distance_km, s.matched_tag_count, s.has_inferred_tags,
         s.neighbor_count, s.content_score, %(as_of)s
     )) as reason,
     null::text as ticket
 from feed.score_listings(%(user)s, %(profile)s, %(as_of)s) as s
 inner join feed.listings as l using (listing_id)
+left join feed.engagement_metrics as m using (listing_id)
+left join feed.posters as o on l.poster_uid = o.poster_uid
 inner join feed.ranking_profiles as p on p.profile_name = %(profile)s
 cross join lateral (select feed.weighted_components(
     p, s.location_score, s.tag_score, s.engagement_score, s.recency_score, s.poster_score,
@@ -382,7 +384,7 @@ class World:
             "limit": limit,
             "profile": self.profile,
             "as_of": self.as_of,
-            "exclude": self.random.sample(self.listings, self.random.choice((0, 0, 1, 4))),
+            "exclude": self.random.choices(self.listings, k=self.random.choice((0, 0, 1, 4))),
         }
         if request["user"] not in self.users:
             request["user"] = self.users[5]

@@ -46,6 +46,8 @@ begin
     into explanation
     from feed.candidate_listings(asker, profile.profile_name, feed_time) as s
     inner join feed.listings as l using (listing_id)
+    left join feed.engagement_metrics as m using (listing_id)
+    left join feed.posters as o on l.poster_uid = o.poster_uid
     cross join lateral (
         select
             feed.weighted_components(
@@ -63,7 +65,9 @@ begin
     cross join lateral (
         select
             feed.component_facts(
-                l.listing_id,
+                l,
+                m,
+                o,
                 s.distance_km,
                 s.matched_tag_count,
                 s.has_inferred_tags,

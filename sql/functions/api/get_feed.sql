@@ -39,6 +39,9 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+-- Look-ups by key, the same for every user: planning again, or compiling, costs more than it saves.
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -128,7 +131,9 @@ begin
         feed.reason(
             c.components,
             feed.component_facts(
-                l.listing_id,
+                l,
+                m,
+                o,
                 b.distance_km,
                 b.matched_tag_count,
                 b.has_inferred_tags,
@@ -140,6 +145,8 @@ begin
         null::text
     from best as b
     inner join feed.listings as l using (listing_id)
+    left join feed.engagement_metrics as m using (listing_id)
+    left join feed.posters as o on l.poster_uid = o.poster_uid
     cross join lateral (
         select
             feed.weighted_components(
