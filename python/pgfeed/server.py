@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import plpy
@@ -109,19 +108,18 @@ def make_listing_vectors(
 def copy_rows(relation: str, file: bytes) -> None:
     """Loads a binary COPY file into a table of a model: ml.copy_rows.
 
-    The file goes where PostgreSQL keeps its own temporary files, under a name by which a
-    start after a crash removes it.
+    The file is in memory and has no name, so that nothing stays behind however the session
+    ends; COPY opens it through /proc.
     """
     from pgfeed.publishing import COLUMNS
 
     columns = COLUMNS[relation]
-    folder = Path(plpy.execute("show data_directory")[0]["data_directory"], "base", "pgsql_tmp")
-    folder.mkdir(mode=0o700, exist_ok=True)
-    path = folder / f"pgsql_tmp{os.getpid()}.pgfeed"
+    descriptor = os.memfd_create("pgfeed")
     try:
-        path.write_bytes(file)
+        with open(descriptor, "wb", closefd=False) as memory:
+            memory.write(file)
         plpy.execute(
-            f"copy ml.{relation} ({columns}) from {plpy.quote_literal(str(path))} (format binary)"
+            f"copy ml.{relation} ({columns}) from '/proc/self/fd/{descriptor}' (format binary)"
         )
     finally:
-        path.unlink(missing_ok=True)
+        os.close(descriptor)

@@ -1,7 +1,7 @@
 -- Loads a binary COPY file into a table of a model.
 --
 -- Only a superuser may COPY from a file, so this is a definer function; it makes the file
--- itself, and takes the relation from a fixed list.
+-- itself, in memory, and takes the relation from a fixed list.
 --
 -- Called by   python/pgfeed/server.py
 

@@ -115,16 +115,27 @@ begin
                         when 'dismiss' then r.dismiss_count
                     end > 0
             ),
-            -- coalesce: what retention took from the log stays in the state
-            applied_at = case when r.apply_count > 0 then coalesce(t.applied_at, s.applied_at) end,
-            saved_at = case when r.save_count > 0 then coalesce(t.saved_at, s.saved_at) end,
+            -- Of a type that has fewer rows in the log than counted here, retention took the
+            -- first: its time stays.
+            applied_at = case
+                when r.apply_count > t.apply_count then s.applied_at
+                else t.applied_at
+            end,
+            saved_at = case
+                when r.save_count > t.save_count then s.saved_at
+                else t.saved_at
+            end,
             dismissed_at = case
-                when r.dismiss_count > 0 then coalesce(t.dismissed_at, s.dismissed_at)
+                when r.dismiss_count > t.dismiss_count then s.dismissed_at
+                else t.dismissed_at
             end,
             last_at = coalesce(t.last_at, s.last_at)
         from remaining as r
         cross join lateral (
             select
+                count(*) filter (where o.type = 'apply') as apply_count,
+                count(*) filter (where o.type = 'save') as save_count,
+                count(*) filter (where o.type = 'dismiss') as dismiss_count,
                 min(o.created_at) filter (where o.type = 'apply') as applied_at,
                 min(o.created_at) filter (where o.type = 'save') as saved_at,
                 min(o.created_at) filter (where o.type = 'dismiss') as dismissed_at,

@@ -20,9 +20,7 @@ return (
                 )
         end
     from (
-        select
-            coalesce(abs(is_near.have - is_near.want) <= is_near.tolerance, false) as is_near
-        offset 0
+        select coalesce(abs(is_near.have - is_near.want) <= is_near.tolerance, false) as is_near
     ) as n
 );
 

@@ -4,6 +4,8 @@
 -- The other one knows no function and no derived table of the product: it reads what the
 -- test itself has drawn, and the log.
 
+-- noqa: disable=AM04
+
 begin;
 select plan(14);
 

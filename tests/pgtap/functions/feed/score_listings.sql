@@ -2,6 +2,8 @@
 --
 -- The random worlds, compared with another implementation, are in oracle/.
 
+-- noqa: disable=AM04,AM09
+
 begin;
 select plan(37);
 

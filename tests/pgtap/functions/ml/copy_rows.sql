@@ -18,10 +18,12 @@ select throws_like(
 select is_empty(
     $$
     select f.name
-    from pg_ls_dir('base/pgsql_tmp', true, false) as f (name)
-    where f.name like '%pgfeed'
+    from pg_ls_dir(format('/proc/%s/fd', pg_backend_pid())) as f (name)
+    inner join
+        lateral pg_stat_file(format('/proc/%s/fd/%s', pg_backend_pid(), f.name), true) as s
+        on s.size = octet_length('nonsense')
     $$,
-    'no file stays behind'
+    'the file is closed, whatever came of it'
 );
 
 select function_privs_are(
