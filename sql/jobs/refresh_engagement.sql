@@ -2,11 +2,12 @@
 --
 -- Touches the counters that changed, and those that trend or did: batch by batch in the
 -- order in which the count triggers lock them, each batch committed, so that nobody who
--- writes an interaction waits for long. The ceiling is replaced only when it is far off,
--- for then every score changes.
+-- writes an interaction waits for long. Scores go block by block, each folded in its own
+-- transaction, so that feeds never have more than a block of changes to read beside. The
+-- ceiling is replaced only when it is far off, for then every score changes.
 --
 -- Reads       feed.engagement_metrics, the last seven days of feed.user_interactions
--- Writes      feed.engagement_metrics, feed.engagement_scale
+-- Writes      feed.engagement_metrics, feed.engagement_scale, feed.listing_blocks
 
 create or replace procedure jobs.refresh_engagement()
 language plpgsql
@@ -17,6 +18,7 @@ declare
     run bigint;
     scale feed.engagement_scale;
     wanted_ceiling double precision;
+    block record;
     batch uuid [];
     written bigint;
     scored bigint := 0::bigint;
@@ -53,17 +55,34 @@ begin
         commit;
     end if;
 
+    perform feed.fold_changes();
+    commit;
+
+    for block in
+        select g.listing_nos_of_block as listing_nos
+        from feed.group_by_block(
+            array(
+                select l.listing_no
+                from feed.engagement_metrics as m
+                inner join feed.listings as l using (listing_id)
+                where m.is_stale
+            )
+        ) as g
     loop
         -- Locked first: the next statement then sees the counters as they are.
         batch := array(
             select m.listing_id
             from feed.engagement_metrics as m
-            where m.is_stale
+            where
+                m.is_stale
+                and m.listing_id in (
+                    select l.listing_id
+                    from feed.listings as l
+                    where l.listing_no = any(block.listing_nos)
+                )
             order by m.listing_id
-            limit batch_size
             for no key update
         );
-        exit when batch = '{}';
 
         update feed.engagement_metrics as m
         set
@@ -72,6 +91,8 @@ begin
             is_stale = false
         from feed.engagement_weights as w
         where m.listing_id = any(batch);
+
+        perform feed.fold_changes(block.listing_nos);
 
         scored := scored + cardinality(batch);
         commit;

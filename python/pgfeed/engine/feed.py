@@ -77,7 +77,8 @@ where
     and v.listing_no = any($1)
     and v.feature_vector is not null
 """
-CONTENT_STEP = 400
+# Vectors read at once: the threshold rises with each step, but a step has its cost.
+CONTENT_STEP = 100
 
 
 class Best:
@@ -299,13 +300,15 @@ def _narrow(
     weight = asker.profile["content_weight"]
     totals = np.empty(0)
     threshold = -np.inf
-    step_size = max(wanted, CONTENT_STEP)
-    for start in range(0, len(listing_nos), step_size):
-        if scores[start] + weight + SCORE_ERROR < threshold:
+    while len(totals) < len(listing_nos):
+        start = len(totals)
+        # All that a perfect content could lift above the threshold, not too many at once.
+        hopeful = int(np.searchsorted(-scores, -(threshold - weight - SCORE_ERROR)))
+        end = min(hopeful, start + max(wanted, CONTENT_STEP))
+        if end <= start:
             break
-        step = listing_nos[start:start + step_size]
-        contents = _contents(database, asker, step)
-        totals = np.concatenate([totals, scores[start:start + step_size] + weight * contents])
+        contents = _contents(database, asker, listing_nos[start:end])
+        totals = np.concatenate([totals, scores[start:end] + weight * contents])
         top = totals[certain[:len(totals)]]
         if len(top) >= wanted:
             threshold = np.partition(top, len(top) - wanted)[len(top) - wanted]

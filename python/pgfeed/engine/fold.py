@@ -20,11 +20,13 @@ from feed.listing_changes as c
 where $1 is null or c.listing_no = any($1)
 """
 HEADERS = """
-select block_no, center_x, center_y, center_z, listing_nos, poster_nos
+select block_no, center_x, center_y, center_z, listing_nos
 from feed.listing_blocks order by block_no
 """
+OWNERS = "select listing_nos, poster_nos from feed.listing_blocks"
 READ_BLOCK = "select * from feed.listing_blocks where block_no = $1"
 READ_STEP = 50000
+LOOSE_STEP = 4096
 
 
 class Database(Protocol):
@@ -49,7 +51,7 @@ def fold(database: Database, only: list[int] | None) -> dict[str, int]:
         return {"changes": 0, "blocks": 0}
 
     headers = database.rows(HEADERS, [], [])
-    changed = _changed_listings(read, headers)
+    changed = _changed_listings(database, read)
     present = _read_facts(database, changed)
     blocks = _Blocks(database, headers, block_size[0]["block_size"])
     blocks.remove(changed)
@@ -62,9 +64,32 @@ def fold(database: Database, only: list[int] | None) -> dict[str, int]:
     return {"changes": len(change_nos), "blocks": written}
 
 
-def _changed_listings(
-    read: Mapping[str, Any], headers: list[Mapping[str, Any]]
-) -> NDArray[np.int32]:
+def group_by_block(database: Database, listing_nos: list[int]) -> list[tuple[int | None, list]]:
+    """Listings by the block that holds them; None for those in no block, in groups of LOOSE_STEP."""
+    wanted = _lookup(np.array(listing_nos, np.int32))
+    groups: list[tuple[int | None, list]] = []
+    for header in database.rows(HEADERS, [], []):
+        held = np.frombuffer(header["listing_nos"], "<i4")
+        held = held[_contains(wanted, held)]
+        if len(held):
+            groups.append((header["block_no"], held.tolist()))
+            wanted[held] = False
+    rest = np.flatnonzero(wanted).tolist()
+    return groups + [(None, rest[n:n + LOOSE_STEP]) for n in range(0, len(rest), LOOSE_STEP)]
+
+
+def _lookup(listing_nos: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """A set of listings, for _contains."""
+    lookup = np.zeros(int(listing_nos.max(initial=0)) + 1, bool)
+    lookup[listing_nos] = True
+    return lookup
+
+
+def _contains(lookup: NDArray[np.bool_], listing_nos: NDArray[np.int32]) -> NDArray[np.bool_]:
+    return (listing_nos < len(lookup)) & lookup[np.minimum(listing_nos, len(lookup) - 1)]
+
+
+def _changed_listings(database: Database, read: Mapping[str, Any]) -> NDArray[np.int32]:
     """The listings of all changes: a poster's are those in the blocks.
 
     Those of a poster that are in no block are changes themselves.
@@ -72,9 +97,9 @@ def _changed_listings(
     listings = [np.frombuffer(read["listing_nos"], ">i4").astype(np.int32)]
     posters = np.unique(np.frombuffer(read["poster_nos"], ">i4").astype(np.int32))
     if len(posters):
-        for header in headers:
-            owned = np.isin(np.frombuffer(header["poster_nos"], "<i4"), posters)
-            listings.append(np.frombuffer(header["listing_nos"], "<i4")[owned])
+        for block in database.rows(OWNERS, [], []):
+            owned = np.isin(np.frombuffer(block["poster_nos"], "<i4"), posters)
+            listings.append(np.frombuffer(block["listing_nos"], "<i4")[owned])
     return np.unique(np.concatenate(listings))
 
 
@@ -98,8 +123,9 @@ class _Blocks:
         self.touched: dict[int, list[Rows]] = {}
 
     def remove(self, listing_nos: NDArray[np.int32]) -> None:
+        lookup = _lookup(listing_nos)
         for block_no, header in self.headers.items():
-            gone = np.isin(np.frombuffer(header["listing_nos"], "<i4"), listing_nos)
+            gone = _contains(lookup, np.frombuffer(header["listing_nos"], "<i4"))
             if gone.any():
                 rows = self._open(block_no)
                 rows[0] = rows[0].take(np.flatnonzero(~gone))

@@ -13,6 +13,7 @@ import plpy
 from pgfeed.engine.cache import Cache
 from pgfeed.engine.feed import best_listings as find_best_listings
 from pgfeed.engine.fold import fold
+from pgfeed.engine.fold import group_by_block as group_listings
 
 
 class ServerDatabase:
@@ -41,3 +42,8 @@ def best_listings(session: MutableMapping[str, Any], *arguments: Any) -> dict[st
 def fold_changes(only: list[int] | None) -> dict[str, int]:
     """Changes into blocks: feed.fold_changes."""
     return fold(ServerDatabase(), only)
+
+
+def group_by_block(listing_nos: list[int]) -> list[tuple[int | None, list[int]]]:
+    """Listings by block: feed.group_by_block."""
+    return group_listings(ServerDatabase(), listing_nos)

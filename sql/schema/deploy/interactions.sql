@@ -134,6 +134,11 @@ comment on column feed.user_listing_states.last_at is 'Latest interaction of any
 comment on index feed.user_listing_states_pkey is
 'Serves exclusions and neighbors'' histories: one user''s row of the matrix.';
 
+create index user_listing_states_history_idx on feed.user_listing_states (user_no)
+include (listing_no, strongest_weight, is_dismissed, applied_at, last_at);
+comment on index feed.user_listing_states_history_idx is
+'Serves every feed without touching the table: what the user is done with, what neighbors chose.';
+
 create index user_listing_states_listing_idx on feed.user_listing_states (listing_no);
 comment on index feed.user_listing_states_listing_idx is
 'Serves the foreign key and who else liked this listing.';
