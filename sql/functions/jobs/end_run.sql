@@ -18,7 +18,23 @@ begin
     where r.run_id = end_run.run_id
     returning r.job into ended;
 
-    perform pg_advisory_unlock(7334, jobs.lock_key(ended));
+    -- As often as it was taken: a run that was cancelled in this session left it taken once more.
+    while exists (
+        select from pg_locks as l
+        where
+            l.locktype = 'advisory'
+            and l.database = (
+                select d.oid from pg_database as d
+                where d.datname = current_database()
+            )
+            and l.classid = 7334
+            and l.objid = (jobs.lock_key(ended)::bigint & 4294967295)::oid
+            and l.objsubid = 2
+            and l.pid = pg_backend_pid()
+    )
+    loop
+        perform pg_advisory_unlock(7334, jobs.lock_key(ended));
+    end loop;
 end;
 $$;
 

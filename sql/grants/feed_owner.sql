@@ -1,0 +1,17 @@
+-- What the owner needs outside its schemas, and with it feed_worker.
+--
+-- Called by   the jobs
+
+do $$
+begin
+    -- refresh materialized view concurrently compares through a temporary table
+    execute format('grant temporary on database %I to feed_owner', current_database());
+
+    -- jobs.keep_house purges the runs of feed_worker, which pg_cron keeps for ever; pg_cron's
+    -- own policies show each role its own rows only
+    if to_regnamespace('cron') is not null then
+        grant usage on schema cron to feed_owner;
+        grant select, delete on cron.job_run_details to feed_owner;
+    end if;
+end;
+$$;
