@@ -49,6 +49,13 @@ declare
     -- Not now(): a listing seen after this transaction began, but committed before this
     -- statement, is seen.
     feed_time constant timestamptz := coalesce(get_feed.as_of, clock_timestamp());
+    -- On GET PostgREST keeps the limit for itself; the gateway tells what it will leave.
+    wanted constant integer := least(
+        get_feed."limit",
+        (
+            nullif(current_setting('request.headers', true), '')::json ->> 'x-feed-limit'
+        )::integer
+    );
     chosen feed.ranking_profiles;
 begin
     if get_feed."limit" is null or get_feed."limit" not between 1 and 200 then
@@ -93,7 +100,7 @@ begin
             asker,
             chosen.profile_name,
             feed_time,
-            get_feed."limit",
+            wanted,
             array_remove(coalesce(get_feed.exclude, '{}'), null)
         ) as f
         cross join lateral feed.rescored_listings(
@@ -105,7 +112,7 @@ begin
             f.neighbor_counts
         ) as s
         order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
-        limit get_feed."limit"
+        limit wanted
     )
 
     select
