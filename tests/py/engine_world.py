@@ -20,6 +20,19 @@ TAGS = [f"tag{n}" for n in range(12)]
 TOWNS = [(47.37, 8.54), (47.5, 8.72), (46.95, 7.44), (-33.9, 151.2)]
 
 STATISTICS = """
+create or replace function tests.kernel_scores(
+    user_uid uuid, profile_name text, as_of timestamptz
+)
+returns table (listing_no integer, score double precision)
+language plpython3u stable as $$
+from pgfeed.engine import feed
+database, cache = GD["pgfeed.engine"]
+asker = feed._read_asker(database, user_uid, profile_name, as_of)
+chosen = feed._read_chosen(database, user_uid, profile_name, as_of)
+found = feed.search(database, cache, asker, chosen, (profile_name, as_of), 1000000, [])
+nos, scores, certain = found
+return zip(nos[certain].tolist(), scores[certain].tolist())
+$$;
 create or replace function tests.engine_statistics() returns integer[] language plpython3u as $$
 cache = GD["pgfeed.engine"][1]
 return [cache.scored, cache.skipped, len(cache.changes_now.listing_nos)]
@@ -353,6 +366,11 @@ class World:
 
     # ------------------------------------------------------------------ the comparison
 
+    def compare_kernel(self, request: dict[str, object]) -> None:
+        """Every eligible listing, not only the best: its score without content in float32."""
+        differing = self.session.execute(KERNEL, request).fetchall()
+        assert not differing, (request, differing)
+
     def compare(self) -> set[str]:
         """One request beside the reference; returns what it has shown."""
         limit = self.random.choice((1, 3, 5, 10, 200))
@@ -375,6 +393,7 @@ class World:
             assert_same_components(row[18], wanted[18])
             assert row[19:] == wanted[19:], (request, row, wanted)
         scored, skipped, changes = self.run("select tests.engine_statistics()")[0][0]
+        self.compare_kernel(request)
         shown = set()
         if skipped:
             shown.add("skipped a block")
@@ -387,6 +406,23 @@ class World:
         ):
             shown.add("ended in a near-tie")
         return shown
+
+
+KERNEL = """
+select r.listing_id, k.listing_no, r.score - p.content_weight * r.content_score, k.score
+from (
+    select s.*, l.listing_no
+    from feed.score_listings(%(user)s, %(profile)s, %(as_of)s) as s
+    inner join feed.listings as l using (listing_id)
+) as r
+full join tests.kernel_scores(%(user)s, %(profile)s, %(as_of)s) as k using (listing_no)
+cross join feed.ranking_profiles as p
+left join feed.user_context(%(user)s, 0) as u on true
+where
+    p.profile_name = %(profile)s
+    and abs(coalesce(r.distance_km, 0) - coalesce(u.max_distance, 1e9)) > 0.01
+    and (r.score - p.content_weight * r.content_score - k.score between -1e-5 and 1e-5) is not true
+"""
 
 
 def assert_same_components(one: dict, other: dict) -> None:

@@ -6,7 +6,7 @@ component leave open, is handed on to be scored again in float8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,6 +132,26 @@ class Best:
         return listing_nos[order], scores[order], certain[order]
 
 
+@dataclass
+class Chosen:
+    """What neighbors chose: (n,) listing_nos ascending, scores in [0, 1], how many neighbors."""
+
+    listing_nos: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    neighbor_counts: NDArray[np.int32]
+
+    def of(self, listing_nos: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Scores and counts of these listings, 0 for those that no neighbor chose."""
+        scores, counts = np.zeros(len(listing_nos)), np.zeros(len(listing_nos), np.int32)
+        if len(self.listing_nos):
+            place = np.searchsorted(self.listing_nos, listing_nos)
+            place[place == len(self.listing_nos)] = 0
+            hit = np.flatnonzero(self.listing_nos[place] == listing_nos)
+            scores[hit] = self.scores[place[hit]]
+            counts[hit] = self.neighbor_counts[place[hit]]
+        return scores, counts
+
+
 def best_listings(
     database: Database,
     cache: Cache,
@@ -146,46 +166,73 @@ def best_listings(
     Returns listing_nos with the collaborative score and the number of neighbors of each.
     """
     asker = _read_asker(database, user_uid, profile_name, as_of)
-    removed = _ints(database.rows(
-        REMOVED, ["int4", "text", "timestamptz"], [asker.user_no, profile_name, as_of]
-    )[0]["listing_nos"])
-    if exclude:
-        excluded = database.rows(EXCLUDED, ["uuid[]"], [exclude])[0]["listing_nos"]
-        removed = np.concatenate([removed, _ints(excluded)])
-    chosen = database.rows(
-        COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
-    )[0]
-    chosen_nos = _ints(chosen["listing_nos"])
-    chosen_scores = np.frombuffer(chosen["scores"], ">f8").astype(np.float64)
-    contributions = (asker.profile["collaborative_weight"] * chosen_scores).astype(np.float32)
-    asker.collaborative_limit = float(contributions.max(initial=0))
+    chosen = _read_chosen(database, user_uid, profile_name, as_of)
+    listing_nos, scores, certain = search(
+        database, cache, asker, chosen, (profile_name, as_of), wanted, exclude
+    )
+    if asker.vector is not None:
+        listing_nos = _narrow(database, asker, wanted, listing_nos, scores, certain)
+    collaborative_scores, neighbor_counts = chosen.of(listing_nos)
+    return {
+        "listing_nos": listing_nos.tolist(),
+        "collaborative_scores": collaborative_scores.tolist(),
+        "neighbor_counts": neighbor_counts.tolist(),
+    }
 
+
+def search(
+    database: Database,
+    cache: Cache,
+    asker: Asker,
+    chosen: Chosen,
+    moment: tuple[str, str],
+    wanted: int,
+    exclude: list[str],
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+    """(n,) listing_nos of what may be among the best, their scores without content, best
+    first, and whether float32 is sure that they are eligible.
+
+    moment: the profile's name and as_of
+    """
+    removed = _read_removed(database, asker, moment, exclude)
+    contributions = (asker.profile["collaborative_weight"] * chosen.scores).astype(np.float32)
+    asker.collaborative_limit = float(contributions.max(initial=0))
     cache.refresh(database)
     changes = cache.changes(database)
     best = Best(wanted)
     slack = SCORE_ERROR + (asker.profile["content_weight"] if asker.vector is not None else 0.0)
-    _score_changes(changes, asker, best, slack, removed, chosen_nos, contributions)
+    _score_changes(changes, asker, best, slack, removed, chosen.listing_nos, contributions)
     _score_blocks(
-        database, cache, changes, asker, best, slack, removed, chosen_nos, contributions
+        database, cache, changes, asker, best, slack, removed, chosen.listing_nos, contributions
     )
-    listing_nos, scores, certain = best.candidates(slack)
-    if asker.vector is not None:
-        listing_nos = _narrow(database, asker, wanted, listing_nos, scores, certain)
+    return best.candidates(slack)
 
-    order = np.argsort(chosen_nos)
-    place = np.searchsorted(chosen_nos[order], listing_nos)
-    place[place == len(order)] = 0
-    scored = np.zeros(len(listing_nos))
-    counts = np.zeros(len(listing_nos), np.int64)
-    if len(order):
-        hit = chosen_nos[order][place] == listing_nos
-        scored[hit] = chosen_scores[order][place[hit]]
-        counts[hit] = _ints(chosen["neighbor_counts"])[order][place[hit]]
-    return {
-        "listing_nos": listing_nos.tolist(),
-        "collaborative_scores": scored.tolist(),
-        "neighbor_counts": counts.tolist(),
-    }
+
+def _read_chosen(
+    database: Database, user_uid: str, profile_name: str, as_of: str
+) -> Chosen:
+    read = database.rows(
+        COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
+    )[0]
+    listing_nos = _ints(read["listing_nos"])
+    order = np.argsort(listing_nos)
+    return Chosen(
+        listing_nos[order],
+        np.frombuffer(read["scores"], ">f8").astype(np.float64)[order],
+        _ints(read["neighbor_counts"])[order],
+    )
+
+
+def _read_removed(
+    database: Database, asker: Asker, moment: tuple[str, str], exclude: list[str]
+) -> NDArray[np.int32]:
+    """Listings that the user's history or the request takes out of the feed."""
+    read = database.rows(REMOVED, ["int4", "text", "timestamptz"], [asker.user_no, *moment])[0]
+    removed = _ints(read["listing_nos"])
+    if exclude:
+        read = database.rows(EXCLUDED, ["uuid[]"], [exclude])[0]
+        removed = np.concatenate([removed, _ints(read["listing_nos"])])
+    return removed
 
 
 def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str) -> Asker:
