@@ -16,22 +16,21 @@ select tests.act_as('ann');
 
 select is((select count(*) from api.get_feed()), 200::bigint, 'without limit there are 200');
 select is(
-    (select count(*) from api.get_feed("limit" => 200)), 200::bigint, 'there can be 200'
+    (select count(*) from api.get_feed(null, 200)), 200::bigint, 'there can be 200'
 );
-select is((select count(*) from api.get_feed("limit" => 1)), 1::bigint, 'there can be 1');
-select
-    is_refused(c.query, 'PT400', 'limit must be a number from 1 to 200', c.description)
+select is((select count(*) from api.get_feed(null, 1)), 1::bigint, 'there can be 1');
+select is_refused(c.query, 'PT400', 'limit must be a number from 1 to 200', c.description)
 from
     (
         values
-        ('select from api.get_feed("limit" => 0)', 'a limit of 0 is refused'),
-        ('select from api.get_feed("limit" => 201)', 'a limit of 201 is refused'),
+        ('select from api.get_feed(null, 0)', 'a limit of 0 is refused'),
+        ('select from api.get_feed(null, 201)', 'a limit of 201 is refused'),
         ('select from api.get_feed("limit" => -1)', 'a limit of -1 is refused'),
         ('select from api.get_feed("limit" => null)', 'a null limit is refused')
     ) as c (query, description);
 
 select results_eq(
-    'select rank, title from api.get_feed("limit" => 3)',
+    'select rank, title from api.get_feed(null, 3)',
     $$values (1, 'listing 001'), (2, 'listing 002'), (3, 'listing 003')$$,
     'rank counts from 1, the best first'
 );
@@ -208,7 +207,7 @@ select tests.act_as('ann');
 select is(
     (
         select to_jsonb(f) - array['score', 'components', 'distance_km']
-        from api.get_feed("limit" => 1) as f
+        from api.get_feed(null, 1) as f
     ),
     jsonb_build_object(
         'rank', 1,
@@ -233,20 +232,20 @@ select is(
     'a row holds the listing and its reason'
 );
 select is_near(
-    (select f.distance_km from api.get_feed("limit" => 1) as f),
+    (select f.distance_km from api.get_feed(null, 1) as f),
     1.1119508,
     'its distance',
     1e-6
 );
 select is(
-    (select f.components -> 'tag' from api.get_feed("limit" => 1) as f),
+    (select f.components -> 'tag' from api.get_feed(null, 1) as f),
     '{"value": 0.6666666666666666, "weight": 0.2, "contribution": 0.13333333333333333}'::jsonb,
     'each component with its value, weight and contribution'
 );
 select results_eq(
     $$
     select k
-    from api.get_feed("limit" => 1) as f
+    from api.get_feed(null, 1) as f
     cross join lateral jsonb_object_keys(f.components) as k
     order by k collate "C"
     $$,
@@ -260,7 +259,7 @@ select results_eq(
 select ok(
     (
         select abs(f.score - sum((c.value ->> 'contribution')::double precision)) < 1e-12
-        from api.get_feed("limit" => 1) as f
+        from api.get_feed(null, 1) as f
         cross join lateral jsonb_each(f.components) as c
         group by f.score
     ),
@@ -277,7 +276,7 @@ select is_empty(
 select tests.undo('no bicycle');
 
 select is(
-    (select f.title from api.get_feed("limit" => 1) as f),
+    (select f.title from api.get_feed(null, 1) as f),
     'bicycle',
     'and back when the dismissal is undone'
 );
