@@ -42,8 +42,10 @@ def synth(scale: str, seed: int, holdout: float | None, holdout_file: Path, dsn:
         if holdout is not None:
             world, held_out = hold_out(world, holdout)
     try:
-        with psycopg.connect(dsn, autocommit=True, application_name="pgfeed synth") as connection:
-            staging.begin(connection)
+        with (
+            psycopg.connect(dsn, autocommit=True, application_name="pgfeed synth") as connection,
+            staging.only_load(connection),
+        ):
             synth_staging.stage(connection, world, stages)
             with stages.stage("checking"):
                 shift, _ = staging.set_shift(connection, is_shifted=True)
