@@ -108,12 +108,11 @@ class World:
         for user in self.users:
             self.run(
                 "insert into feed.users (user_uid, location) values (%s, feed.make_point(%s, %s))",
-                user, *self.place(),
+                user,
+                *self.place(),
             )
         for poster in self.users[3:5]:
-            self.run(
-                "insert into feed.posters (poster_uid, poster_score) values (%s, 0)", poster
-            )
+            self.run("insert into feed.posters (poster_uid, poster_score) values (%s, 0)", poster)
             self.rate(poster)
         for _ in range(listings):
             self.new_listing()
@@ -182,7 +181,8 @@ class World:
                     created_at + %s * interval '1 microsecond', expires_at
                 from feed.listings where listing_id = %s
                 """,
-                twin := self.uuid(), self.random.choice((0, 1, 1000)),
+                twin := self.uuid(),
+                self.random.choice((0, 1, 1000)),
                 self.random.choice(self.listings),
             )
             self.listings.append(twin)
@@ -198,32 +198,42 @@ class World:
                 %s::timestamptz - %s * interval '1 day', %s::timestamptz + %s::interval, %s
             )
             """,
-            listing, self.random.choice((None, *self.users[3:5])), self.tags(), *self.place(),
-            AS_OF, self.age(), AS_OF, self.random.choice((None, None, "1 hour", "0", "-1 day")),
+            listing,
+            self.random.choice((None, *self.users[3:5])),
+            self.tags(),
+            *self.place(),
+            AS_OF,
+            self.age(),
+            AS_OF,
+            self.random.choice((None, None, "1 hour", "0", "-1 day")),
             self.random.choice(("open",) * 6 + ("closed",)),
         )
         self.listings.append(listing)
 
     def change_listing(self) -> None:
         listing = self.random.choice(self.listings)
-        column, value = self.random.choice((
-            ("tags", self.tags()),
-            ("status", self.random.choice(("open", "closed"))),
-            ("title", "another title"),
-        ))
+        column, value = self.random.choice(
+            (
+                ("tags", self.tags()),
+                ("status", self.random.choice(("open", "closed"))),
+                ("title", "another title"),
+            )
+        )
         self.run(f"update feed.listings set {column} = %s where listing_id = %s", value, listing)
 
     def move_listing(self) -> None:
         self.run(
             "update feed.listings set location = feed.make_point(%s, %s) where listing_id = %s",
-            *self.place(), self.random.choice(self.listings),
+            *self.place(),
+            self.random.choice(self.listings),
         )
 
     def expire_listing(self) -> None:
         self.run(
             "update feed.listings set expires_at = %s::timestamptz + %s::interval "
             "where listing_id = %s",
-            AS_OF, self.random.choice((None, "1 second", "0", "-1 second")),
+            AS_OF,
+            self.random.choice((None, "1 second", "0", "-1 second")),
             self.random.choice(self.listings),
         )
 
@@ -240,8 +250,11 @@ class World:
             update feed.posters set average_rating = %s, rating_count = %s,
                 accepted_count = %s, completed_count = %s where poster_uid = %s
             """,
-            self.random.uniform(1, 5), self.random.randint(0, 50), accepted,
-            self.random.randint(0, accepted), poster or self.random.choice(self.users[3:5]),
+            self.random.uniform(1, 5),
+            self.random.randint(0, 50),
+            accepted,
+            self.random.randint(0, accepted),
+            poster or self.random.choice(self.users[3:5]),
         )
 
     def engage(self) -> None:
@@ -251,7 +264,8 @@ class World:
             values (%s, 1, %s) on conflict (listing_id) do update
             set engagement_score = excluded.engagement_score
             """,
-            self.random.choice(self.listings), self.random.choice((0, 1, self.random.random())),
+            self.random.choice(self.listings),
+            self.random.choice((0, 1, self.random.random())),
         )
 
     def interact(self) -> None:
@@ -260,14 +274,18 @@ class World:
         kind = self.random.choices(
             ("view", "click", "save", "share", "apply", "dismiss"), (4, 4, 3, 2, 1, 1)
         )[0]
-        self.run("select feed.ensure_partitions(%s::timestamptz - interval '4 months', %s)",
-                 AS_OF, AS_OF)
+        self.run(
+            "select feed.ensure_partitions(%s::timestamptz - interval '4 months', %s)", AS_OF, AS_OF
+        )
         self.run(
             """
             insert into feed.user_interactions (user_uid, listing_id, type, created_at, event_id)
             values (%s, %s, %s, %s::timestamptz - %s * interval '1 day', %s)
             """,
-            user, listing, kind, AS_OF,
+            user,
+            listing,
+            kind,
+            AS_OF,
             self.random.choice((0, 29.9, 30, 30.1, 89, 90, 91, self.random.uniform(0, 100))),
             event,
         )
@@ -278,7 +296,8 @@ class World:
             user, event = self.events.pop(self.random.randrange(len(self.events)))
             self.run(
                 "delete from feed.user_interactions where user_uid = %s and event_id = %s",
-                user, event,
+                user,
+                event,
             )
 
     def change_preferences(self) -> None:
@@ -293,7 +312,8 @@ class World:
                 from feed.users as u, feed.listings as l
                 where u.user_uid = %s and l.listing_id = %s
                 """,
-                self.asker, self.random.choice(self.listings),
+                self.asker,
+                self.random.choice(self.listings),
             )[0][0]
             limit = near or limit
         user = self.random.choices(self.users, (8, 1, 1, 1, 0, 0))[0]
@@ -308,14 +328,18 @@ class World:
                 blocked_tags = excluded.blocked_tags,
                 personalization_enabled = excluded.personalization_enabled
             """,
-            user, limit, preferred if self.random.random() < 0.7 else [], blocked,
+            user,
+            limit,
+            preferred if self.random.random() < 0.7 else [],
+            blocked,
             self.random.random() < 0.8,
         )
 
     def move_user(self) -> None:
         self.run(
             "update feed.users set location = feed.make_point(%s, %s) where user_uid = %s",
-            *self.place(), self.asker,
+            *self.place(),
+            self.asker,
         )
 
     def set_vector(self, listing: str | None = None) -> None:
@@ -348,9 +372,14 @@ class World:
         """)
 
     def move_clock(self) -> None:
-        self.as_of = self.random.choice((
-            AS_OF, "2026-06-01T12:00:01Z", "2026-05-29T12:00:00Z", "2026-07-15T00:00:00Z",
-        ))
+        self.as_of = self.random.choice(
+            (
+                AS_OF,
+                "2026-06-01T12:00:01Z",
+                "2026-05-29T12:00:00Z",
+                "2026-07-15T00:00:00Z",
+            )
+        )
 
     def fold(self) -> None:
         self.run("select * from feed.fold_changes()")
@@ -433,8 +462,22 @@ def assert_same_components(one: dict, other: dict) -> None:
 
 
 CHANGES: list[Callable[[World], None]] = [
-    World.new_listing, World.change_listing, World.move_listing, World.expire_listing,
-    World.close_many, World.rate, World.engage, World.interact, World.retract,
-    World.change_preferences, World.move_user, World.set_vector, World.change_profile,
-    World.move_clock, World.fold, World.fold, World.fold, World.fold_some,
+    World.new_listing,
+    World.change_listing,
+    World.move_listing,
+    World.expire_listing,
+    World.close_many,
+    World.rate,
+    World.engage,
+    World.interact,
+    World.retract,
+    World.change_preferences,
+    World.move_user,
+    World.set_vector,
+    World.change_profile,
+    World.move_clock,
+    World.fold,
+    World.fold,
+    World.fold,
+    World.fold_some,
 ]

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 import psycopg
 import pytest
-from engine_world import CHANGES, STATISTICS, World
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from engine_world import CHANGES, STATISTICS, World
 
 EXAMPLES = 60
 
@@ -41,7 +42,10 @@ def test_get_feed_is_score_listings_at_every_instant(session):
     seen = Seen()
 
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, derandomize=True,
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
     @given(
@@ -53,7 +57,11 @@ def test_get_feed_is_score_listings_at_every_instant(session):
         changes=st.lists(st.sampled_from(CHANGES), min_size=3, max_size=14),
     )
     def example(
-        seed: int, listings: int, is_folded: bool, has_vectors: bool, has_neighbors: bool,
+        seed: int,
+        listings: int,
+        is_folded: bool,
+        has_vectors: bool,
+        has_neighbors: bool,
         changes: list[Callable[[World], None]],
     ) -> None:
         with session.transaction(force_rollback=True):

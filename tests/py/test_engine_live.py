@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import IsolationLevel
+
 from engine_world import STATISTICS, World
 from harness import Instance, run
-from psycopg import IsolationLevel
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 LISTINGS = 80
@@ -72,8 +73,15 @@ def test_feeds_are_exact_while_others_write_and_fold(database):
         own = look(world, database())
         own.random.seed(seed)
         changes = [
-            World.new_listing, World.change_listing, World.move_listing, World.expire_listing,
-            World.rate, World.engage, World.interact, World.retract, World.change_preferences,
+            World.new_listing,
+            World.change_listing,
+            World.move_listing,
+            World.expire_listing,
+            World.rate,
+            World.engage,
+            World.interact,
+            World.retract,
+            World.change_preferences,
         ]
         return lambda: own.random.choice(changes)(own)
 
@@ -177,9 +185,22 @@ def test_a_session_keeps_blocks_and_nothing_of_a_user(database):
     """)
     names = world.session.execute("select tests.kept()").fetchone()[0]
     assert names == [
-        "block_of", "blocks", "change_keys", "change_rows", "changes_now", "changes_seen",
-        "geometries", "near", "near_centers", "near_radii", "poster_facts", "remote", "row_of",
-        "scored", "seen", "skipped",
+        "block_of",
+        "blocks",
+        "change_keys",
+        "change_rows",
+        "changes_now",
+        "changes_seen",
+        "geometries",
+        "near",
+        "near_centers",
+        "near_radii",
+        "poster_facts",
+        "remote",
+        "row_of",
+        "scored",
+        "seen",
+        "skipped",
     ], "what is cached is of listings, blocks and posters"
 
 
@@ -209,8 +230,15 @@ def test_blocks_survive_a_crash_a_restore_and_a_standby(fresh_instance, test_hom
     with instance.connect("postgres") as connection:
         connection.execute("create database restored")
     try:
-        run(BINARIES / "pg_dump", "-Fc", "--exclude-extension=pg_cron", "-f", dump,
-            env=environment, check=False)
+        run(
+            BINARIES / "pg_dump",
+            "-Fc",
+            "--exclude-extension=pg_cron",
+            "-f",
+            dump,
+            env=environment,
+            check=False,
+        )
         run(BINARIES / "pg_dump", "-Fc", "-N", "cron", "-f", dump, env=environment)
         run(BINARIES / "pg_restore", "-d", "restored", dump, env=environment, check=False)
     finally:
@@ -245,11 +273,23 @@ def as_server(program: str, *arguments: str | Path, check: bool = True, **variab
     """Runs a program of PostgreSQL as bin/up does: root becomes postgres."""
     command = [str(BINARIES / program), *(str(word) for word in arguments)]
     if os.geteuid() == 0:
-        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--",
-                   "env", "HOME=/tmp", *command]
+        command = [
+            "setpriv",
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--init-groups",
+            "--",
+            "env",
+            "HOME=/tmp",
+            *command,
+        ]
     subprocess.run(
-        command, check=check, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL, env=os.environ | variables,
+        command,
+        check=check,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | variables,
     )
 
 
@@ -259,14 +299,36 @@ def start_standby(instance: Instance, folder: Path) -> None:
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     values = instance.values
-    as_server("pg_basebackup", "-h", values["PGHOST"], "-p", values["PGPORT"], "-U", "postgres",
-              "-D", folder / "data", "-R", "-X", "stream", "-c", "fast")
+    as_server(
+        "pg_basebackup",
+        "-h",
+        values["PGHOST"],
+        "-p",
+        values["PGPORT"],
+        "-U",
+        "postgres",
+        "-D",
+        folder / "data",
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+    )
     settings = f"unix_socket_directories = '{folder}'\nport = 5432\n"
     with (folder / "data" / "postgresql.auto.conf").open("a") as file:
         file.write(settings)
     process = Path(f"/proc/{instance.pid('postgres')}/environ").read_bytes()
-    inherited = dict(
-        pair.split("=", 1) for pair in process.decode().split("\0") if "=" in pair
+    inherited = dict(pair.split("=", 1) for pair in process.decode().split("\0") if "=" in pair)
+    as_server(
+        "pg_ctl",
+        "-D",
+        folder / "data",
+        "-l",
+        folder / "log",
+        "-w",
+        "start",
+        PYTHONPATH=inherited["PYTHONPATH"],
+        OPENBLAS_NUM_THREADS="1",
+        OMP_NUM_THREADS="1",
     )
-    as_server("pg_ctl", "-D", folder / "data", "-l", folder / "log", "-w", "start",
-              PYTHONPATH=inherited["PYTHONPATH"], OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")

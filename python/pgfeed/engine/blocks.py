@@ -56,11 +56,17 @@ class Block:
         Returns (n,) engagement and poster contributions, (n,) recency at the time of the
         newest listing, and the greatest sum of both that a listing of this block can have.
         """
-        key = (profile["engagement_weight"], profile["poster_weight"],
-               profile["recency_weight"], profile["half_life_seconds"])
+        key = (
+            profile["engagement_weight"],
+            profile["poster_weight"],
+            profile["recency_weight"],
+            profile["half_life_seconds"],
+        )
         if self._bases[0] != key:
-            static = (np.float32(profile["engagement_weight"]) * self.engagement_scores
-                      + np.float32(profile["poster_weight"]) * self.poster_scores)
+            static = (
+                np.float32(profile["engagement_weight"]) * self.engagement_scores
+                + np.float32(profile["poster_weight"]) * self.poster_scores
+            )
             age = np.minimum((self.newest - self.created_at) / profile["half_life_seconds"], 600)
             recency = (profile["recency_weight"] * np.exp2(-age)).astype(np.float32)
             self._bases = (key, static, recency, float((static + recency).max()))
@@ -73,7 +79,7 @@ class Block:
         places = np.searchsorted(self.tag_nos, tag_nos)
         places[places == len(self.tag_nos)] = 0
         for place in places[self.tag_nos[places] == tag_nos].tolist():
-            yield self.tag_rows[self.tag_starts[place]:self.tag_starts[place + 1]]
+            yield self.tag_rows[self.tag_starts[place] : self.tag_starts[place + 1]]
 
     def rows(self) -> Rows:
         """The block's listings, to be packed again."""

@@ -115,7 +115,7 @@ class Best:
         kept = kept[certain]
         top = np.concatenate([self.top, kept[kept > self.threshold]])
         if len(top) > self.wanted:
-            top = np.partition(top, len(top) - self.wanted)[-self.wanted:]
+            top = np.partition(top, len(top) - self.wanted)[-self.wanted :]
         self.top = np.sort(top)
 
     def candidates(
@@ -189,8 +189,10 @@ def search(
     wanted: int,
     exclude: list[str],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
-    """(n,) listing_nos of what may be among the best, their scores without content, best
-    first, and whether float32 is sure that they are eligible.
+    """What may be among the best, best first.
+
+    Returns (n,) listing_nos, their scores without content, and whether float32 is sure that
+    they are eligible.
 
     moment: the profile's name and as_of
     """
@@ -208,9 +210,7 @@ def search(
     return best.candidates(slack)
 
 
-def _read_chosen(
-    database: Database, user_uid: str, profile_name: str, as_of: str
-) -> Chosen:
+def _read_chosen(database: Database, user_uid: str, profile_name: str, as_of: str) -> Chosen:
     read = database.rows(
         COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
     )[0]
@@ -258,8 +258,13 @@ def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str
 
 
 def _score_changes(
-    changes: Changes, asker: Asker, best: Best, slack: float, removed: NDArray[np.int32],
-    chosen_nos: NDArray[np.int32], contributions: NDArray[np.float32],
+    changes: Changes,
+    asker: Asker,
+    best: Best,
+    slack: float,
+    removed: NDArray[np.int32],
+    chosen_nos: NDArray[np.int32],
+    contributions: NDArray[np.float32],
 ) -> None:
     for block in changes.blocks:
         chord = nearest_chord(block, asker)
@@ -274,8 +279,14 @@ def _score_changes(
 
 
 def _score_blocks(
-    database: Database, cache: Cache, changes: Changes, asker: Asker, best: Best, slack: float,
-    removed: NDArray[np.int32], chosen_nos: NDArray[np.int32],
+    database: Database,
+    cache: Cache,
+    changes: Changes,
+    asker: Asker,
+    best: Best,
+    slack: float,
+    removed: NDArray[np.int32],
+    chosen_nos: NDArray[np.int32],
     contributions: NDArray[np.float32],
 ) -> None:
     """The blocks in reach, nearest first; those that cannot reach the best are skipped."""
@@ -334,8 +345,12 @@ def _mend_posters(
 
 
 def _narrow(
-    database: Database, asker: Asker, wanted: int, listing_nos: NDArray[np.int32],
-    scores: NDArray[np.float32], certain: NDArray[np.bool_],
+    database: Database,
+    asker: Asker,
+    wanted: int,
+    listing_nos: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    certain: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
     """Drops candidates that their content cannot lift among the best.
 
@@ -356,10 +371,10 @@ def _narrow(
             break
         contents = _contents(database, asker, listing_nos[start:end])
         totals = np.concatenate([totals, scores[start:end] + weight * contents])
-        top = totals[certain[:len(totals)]]
+        top = totals[certain[: len(totals)]]
         if len(top) >= wanted:
             threshold = np.partition(top, len(top) - wanted)[len(top) - wanted]
-    return listing_nos[:len(totals)][totals > threshold - 2 * SCORE_ERROR]
+    return listing_nos[: len(totals)][totals > threshold - 2 * SCORE_ERROR]
 
 
 def _contents(
