@@ -7,6 +7,3 @@ grant select on analytics.listing_engagement to feed_analyst;
 grant select on analytics.job_health to feed_analyst;
 -- A view does not lend its owner's right to execute a function.
 grant execute on function jobs.lock_key(text) to feed_analyst;
-
--- job_health asks whether a run's lock is held; a view's functions run with its reader's rights.
-grant execute on function jobs.lock_key(text) to feed_analyst;

@@ -59,7 +59,6 @@ from
         ('select from ml.user_vectors', 'nor what was learned of them'),
         ('select from api.listings', 'it is no client'),
         ('select api.get_feed()', 'it has no feed'),
-        ($$update analytics.listing_engagement set title = ''$$, 'it writes nothing'),
         ('call jobs.refresh_engagement()', 'it runs no job')
     ) as c (query, description);
 

@@ -18,7 +18,7 @@ begin atomic
     from pg_catalog.pg_proc as p
     inner join tests.our_schemas as o on p.pronamespace = o.oid
     where pg_catalog.has_function_privilege(functions_of.role, p.oid, 'execute')
-    order by 1;
+    order by name;
 end;
 
 comment on function tests.functions_of is 'Functions and procedures that the role may execute.';
