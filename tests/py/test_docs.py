@@ -7,7 +7,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness import REPOSITORY, Instance
+from harness import REPOSITORY, Instance, clean_environment, run
+from world import Town
 
 PAGES = sorted([REPOSITORY / "README.md", *(REPOSITORY / "docs").rglob("*.md")])
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)#\s]+)(#[^)\s]+)?\)")
@@ -70,6 +71,37 @@ def test_queries_run(
 ) -> None:
     with instance.connect(scratch_name, role) as connection:
         connection.execute(query.encode())
+
+
+def block(page: str, wanted: str) -> str:
+    text = (REPOSITORY / page).read_text()
+    (code,) = (code for language, _, code in FENCE.findall(text) if language == wanted)
+    return code
+
+
+def test_the_curl_example_works(instance: Instance, here: Town) -> None:
+    here.lat, here.lon = 47.37, 8.54
+    here.listings([{"title": "Jazz night", "tags": ["jazz"]}, {}])
+    done = run(
+        "bash",
+        "-euo",
+        "pipefail",
+        "-c",
+        block("docs/clients/README.md", "sh").replace("curl ", "curl --fail-with-body -sS "),
+        cwd=REPOSITORY,
+        env=clean_environment(PGFEED_HOME=str(instance.home)),
+    )
+    assert '"status": "recorded"' in done.stdout
+    assert '"rule": "dismissed"' in done.stdout
+
+
+def test_the_python_example_works(instance: Instance, here: Town) -> None:
+    listing = here.listing()
+    user = here.user()
+    given = {"token": instance.token(user), "pgfeed_url": instance.url}
+    exec(block("docs/clients/README.md", "python"), given)
+    assert given["feed"][0]["listing_id"] == listing
+    assert here.feed(user) == []
 
 
 def test_the_worked_example_is_right(scratch: psycopg.Connection) -> None:
