@@ -118,7 +118,7 @@ place() {
     # What the servers read of the checkout: in place, or a copy where they can.
     SERVED=$REPO
     if ! is_plain "$REPO" || ! as_server test -r "$REPO/python/pgfeed/__init__.py"; then
-        SERVED=$TOOLS/served
+        SERVED=$PGFEED_HOME/served
     fi
 }
 
