@@ -1,7 +1,7 @@
 -- api.upsert_posters: ratings from the application that owns them
 
 begin;
-select plan(25);
+select plan(28);
 
 create function tests.facts(name text)
 returns text
@@ -114,6 +114,21 @@ from
             '{"name": "pat", "rating_count": -1}',
             'row 0: broken rule: rating count is not negative',
             'a negative count'
+        ),
+        (
+            '{"name": "pat", "rating_count": -5}',
+            'row 0: broken rule: rating count is not negative',
+            'any negative count'
+        ),
+        (
+            '{"name": "pat", "accepted_count": -2, "completed_count": -2}',
+            'row 0: broken rule: accepted count is not negative',
+            'of acceptances'
+        ),
+        (
+            '{"name": "pat", "completed_count": -1}',
+            'row 0: broken rule: completed count is not negative',
+            'of completions'
         ),
         ('{"name": "pat", "rating_count": 1.5}', 'row 0: ', 'half a rating'),
         ('{"name": "pat", "rating_count": 3000000000}', 'row 0: ', 'a count beyond all counts'),

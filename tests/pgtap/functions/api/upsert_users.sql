@@ -19,7 +19,7 @@ return (
         )
     from feed.users as u
     left join feed.user_feed_preferences as p using (user_uid)
-    where u.user_uid = tests.user_uid(name)
+    where u.user_uid = tests.user_uid(person.name)
 );
 
 create function tests.upsert(variadic users jsonb[])
@@ -46,8 +46,9 @@ select tests.act_as_service();
 
 select is(
     tests.upsert(
-        '{"name": "ann", "lat": 47, "lon": 8, "max_distance": 25, "preferred_tags": [" Jazz", "bike"],
-          "blocked_tags": ["MEAT"], "personalization_enabled": false}',
+        '{"name": "ann", "lat": 47, "lon": 8, "max_distance": 25,
+          "preferred_tags": [" Jazz", "bike"], "blocked_tags": ["MEAT"],
+          "personalization_enabled": false}',
         '{"name": "bob"}'
     ),
     '{"inserted": 2, "updated": 0}',
@@ -91,7 +92,9 @@ select is(
     'and clears'
 );
 select lives_ok(
-    $$select tests.upsert('{"name": "cid", "preferred_tags": ["a"]}', '{"name": "cid", "lat": 1, "lon": 2}')$$,
+    $$select tests.upsert(
+        '{"name": "cid", "preferred_tags": ["a"]}', '{"name": "cid", "lat": 1, "lon": 2}'
+    )$$,
     'a user may come twice in a batch'
 );
 select is(
@@ -201,7 +204,10 @@ from
     ) as c (item, message, description);
 
 select is_empty(
-    $$select user_uid from feed.users where user_uid in (tests.user_uid('new'), tests.user_uid('newer'))$$,
+    $$
+    select user_uid from feed.users
+    where user_uid in (tests.user_uid('new'), tests.user_uid('newer'))
+    $$,
     'and nothing of those batches was written'
 );
 select is_refused(c.query, 'PT400', c.message, c.description)
@@ -211,7 +217,9 @@ from
         ($$select api.upsert_users('{}')$$, 'must be an array', 'an object is no batch'),
         ($$select api.upsert_users(null)$$, 'must be an array', 'null is no batch'),
         (
-            $$select api.upsert_users((select jsonb_agg('{}'::jsonb) from generate_series(1, 1001)))$$,
+            $$select api.upsert_users(
+                (select jsonb_agg('{}'::jsonb) from generate_series(1, 1001))
+            )$$,
             'at most 1000',
             'a batch ends at 1000'
         )
