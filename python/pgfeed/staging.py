@@ -36,8 +36,11 @@ def only_load(connection: psycopg.Connection) -> Iterator[None]:
     """Makes the staging tables, and keeps other loads out for as long as it lasts.
 
     The connection must be in autocommit mode: staging holds no transaction open.
-    Raises LoadRefused if another load runs.
+    Raises LoadRefused if another load runs, or if the database user may not load.
     """
+    is_allowed = connection.execute("select pg_has_role('feed_owner', 'member')").fetchone()
+    if not is_allowed[0]:
+        raise LoadRefused("the database user may not load: it is no member of feed_owner")
     key = "hashtextextended('pgfeed load', 0)"
     lock = connection.execute(f"select pg_try_advisory_lock({key})").fetchone()
     if not lock[0]:
@@ -62,10 +65,7 @@ def _make_staging_tables(connection: psycopg.Connection) -> None:
             set_config('client_min_messages', 'warning', false)
         """
     )
-    try:
-        connection.execute(statement("stage"))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise LoadRefused(f"the database user may not load: {error.diag.message_primary}") from None
+    connection.execute(statement("stage"))
 
 
 def set_shift(connection: psycopg.Connection, is_shifted: bool) -> tuple[timedelta, bool]:

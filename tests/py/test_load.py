@@ -354,6 +354,22 @@ def test_posters_have_a_file_of_their_own(scratch: psycopg.Connection, village: 
     ).fetchall() == [(CID, 5, 1, 0, 0), (DOT, None, 0, 0, 0), (POTTER, 3.25, 7, 9, 8)]
 
 
+def test_a_worker_may_load(
+    instance: Instance, scratch_name: str, scratch: psycopg.Connection
+) -> None:
+    with instance.connect(scratch_name, user="feed_worker") as connection:
+        load_folder(connection, VILLAGE)
+    assert one(scratch, "select count(*) from feed.user_interactions") == (10,)
+
+
+def test_nobody_else_may_load(instance: Instance, scratch_name: str) -> None:
+    with (
+        instance.connect(scratch_name, user="authenticator") as connection,
+        pytest.raises(load.LoadRefused, match="the database user may not load"),
+    ):
+        load_folder(connection, VILLAGE)
+
+
 def test_files_may_have_no_rows(scratch: psycopg.Connection, village: Path) -> None:
     (village / "interactions.csv").write_text("user_uid,listing_id,type,ts\n")
     (village / "user_tags.csv").unlink()

@@ -229,6 +229,8 @@ def test_deep_folder(test_home: Path) -> None:
         assert Path(deep.values["PGHOST"]).stat().st_mode & 0o777 == 0o700
         with deep.connect() as connection:
             assert connection.execute("select 1").fetchone() == (1,)
+        deep.down()
+        assert not Path(deep.values["PGHOST"]).exists()
     finally:
         deep.remove()
 

@@ -52,7 +52,7 @@ def synth(scale: str, seed: int, holdout: float | None, holdout_file: Path, dsn:
             counts = staging.merge(connection, stages)
     except LoadRefused as refusal:
         raise click.ClickException(f"{refusal}\nNothing was loaded.") from None
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise click.ClickException(f"the database failed: {error}\nNothing was loaded.") from None
     if held_out is not None:
         synth_staging.write_holdout(world, held_out, shift, holdout_file)
