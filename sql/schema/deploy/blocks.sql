@@ -107,7 +107,8 @@ comment on column feed.listing_blocks.engagement_scores is 'float32.';
 comment on column feed.listing_blocks.poster_scores is 'float32.';
 comment on column feed.listing_blocks.poster_nos is 'int32: feed.users.user_no; 0 for no poster.';
 comment on column feed.listing_blocks.created_at is 'float64: seconds since 1970.';
-comment on column feed.listing_blocks.expires_at is 'float64: seconds since 1970; infinity for never.';
+comment on column feed.listing_blocks.expires_at is
+'float64: seconds since 1970; infinity for never.';
 comment on column feed.listing_blocks.tag_counts is 'float32: number of tags.';
 comment on column feed.listing_blocks.tag_nos is 'int32: the tags in the block, ascending.';
 comment on column feed.listing_blocks.tag_starts is
