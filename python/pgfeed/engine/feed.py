@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from pgfeed.engine.blocks import Block
 from pgfeed.engine.cache import Cache, Changes, Database
-from pgfeed.engine.kernel import CHORD_ERROR, SCORE_ERROR, Asker, nearest_chord, score, score_limit
+from pgfeed.engine.kernel import (
+    CHORD_ERROR,
+    SCORE_ERROR,
+    Asker,
+    Scored,
+    nearest_chord,
+    score,
+    score_limit,
+)
 
 ASKER = """
 select
@@ -87,36 +95,25 @@ class Best:
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.top = np.empty(0, np.float32)
-        self.found: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]] = []
+        # What the wanted-th best reaches at least; -inf while there are fewer.
+        self.threshold = -np.inf
+        self.found: list[tuple[NDArray[np.int32], NDArray[np.float32], Any]] = []
 
-    @property
-    def threshold(self) -> float:
-        """What the wanted-th best reaches at least; -inf while there are fewer."""
-        return float(self.top[0]) if len(self.top) == self.wanted else -np.inf
-
-    def offer(
-        self,
-        block: Block,
-        scores: NDArray[np.float32],
-        uncertain: NDArray[np.bool_] | None,
-        slack: float,
-    ) -> None:
-        """Takes the listings of a block that may be among the best.
-
-        uncertain: listings that may turn out not to be eligible; they raise no threshold
-        slack: what a score may still gain
-        """
-        rows = np.flatnonzero(scores > max(self.threshold - slack, -1e30))
-        if not len(rows):
+    def offer(self, block: Block, scored: Scored) -> None:
+        """Takes the listings of a block that may be among the best."""
+        if not len(scored.rows):
             return
-        kept = scores[rows]
-        certain = np.ones(len(rows), bool) if uncertain is None else ~uncertain[rows]
-        self.found.append((block.listing_nos[rows], kept, certain))
-        kept = kept[certain]
+        certain = scored.uncertain is None or ~scored.uncertain
+        kept = scored.scores
+        self.found.append((block.listing_nos[scored.rows], kept, certain))
+        if scored.uncertain is not None:
+            kept = kept[certain]
         top = np.concatenate([self.top, kept[kept > self.threshold]])
         if len(top) > self.wanted:
             top = np.partition(top, len(top) - self.wanted)[-self.wanted :]
-        self.top = np.sort(top)
+        if len(top) == self.wanted:
+            self.threshold = float(top.min())
+        self.top = top
 
     def candidates(
         self, slack: float
@@ -124,9 +121,9 @@ class Best:
         """(n,) listing_nos, scores and certainty of what may be among the best, best first."""
         if not self.found:
             return np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, bool)
-        listing_nos, scores, certain = (
-            np.concatenate(part) for part in zip(*self.found, strict=True)
-        )
+        listing_nos = np.concatenate([nos for nos, _, _ in self.found])
+        scores = np.concatenate([values for _, values, _ in self.found])
+        certain = np.concatenate([np.broadcast_to(sure, len(nos)) for nos, _, sure in self.found])
         kept = np.flatnonzero(scores > max(self.threshold - slack, -1e30))
         order = kept[np.argsort(-scores[kept], kind="stable")]
         return listing_nos[order], scores[order], certain[order]
@@ -273,9 +270,11 @@ def _score_changes(
         gone = np.flatnonzero(np.isin(block.listing_nos, removed)).astype(np.int32)
         order = np.flatnonzero(np.isin(chosen_nos, block.listing_nos))
         rows = np.searchsorted(block.listing_nos, chosen_nos[order]).astype(np.int32)
-        scores, uncertain = score(block, chord, asker, gone, rows, contributions[order])
-        _mend_posters(scores, block, asker, changes.poster_scores)
-        best.offer(block, scores, uncertain, slack)
+        gain = _poster_gain(block, asker, changes.poster_scores)
+        needed = best.threshold - slack
+        best.offer(
+            block, score(block, chord, asker, needed, gone, rows, contributions[order], gain)
+        )
 
 
 def _score_blocks(
@@ -321,27 +320,28 @@ def _score_blocks(
         cache.scored, cache.skipped = cache.scored + 1, cache.skipped - 1
         block = cache.blocks[block_no]
         rows, indices = chosen.get(block_no, none)
-        scores, uncertain = score(
-            block, chord, asker, gone.get(block_no, none)[0], rows, contributions[indices]
+        removed_rows = gone.get(block_no, none)[0]
+        gain = _poster_gain(block, asker, changes.poster_scores)
+        needed = best.threshold - slack
+        best.offer(
+            block,
+            score(block, chord, asker, needed, removed_rows, rows, contributions[indices], gain),
         )
-        _mend_posters(scores, block, asker, changes.poster_scores)
-        best.offer(block, scores, uncertain, slack)
 
 
-def _mend_posters(
-    scores: NDArray[np.float32], block: Block, asker: Asker, poster_scores: dict[int, float]
-) -> None:
-    """Adds what posters gained or lost since the block was written."""
-    if not poster_scores:
-        return
-    posters = np.fromiter(poster_scores, np.int32, len(poster_scores))
-    now = np.fromiter(poster_scores.values(), np.float32, len(poster_scores))
-    order = np.argsort(posters)
-    place = np.searchsorted(posters[order], block.poster_nos)
-    place[place == len(order)] = 0
-    rows = np.flatnonzero(posters[order][place] == block.poster_nos)
-    gain = now[order][place[rows]] - block.poster_scores[rows]
-    scores[rows] += np.float32(asker.profile["poster_weight"]) * gain
+def _poster_gain(
+    block: Block, asker: Asker, poster_scores: dict[int, float]
+) -> NDArray[np.float32] | None:
+    """(n,) what posters gained or lost since the block was written; None for nothing."""
+    changed = [poster_no for poster_no in poster_scores if block.has_poster(poster_no)]
+    if not changed:
+        return None
+    gain = np.zeros(block.size, np.float32)
+    for poster_no in changed:
+        rows = (block.poster_nos == poster_no).nonzero()[0]
+        gain[rows] = poster_scores[poster_no] - block.poster_scores[rows]
+    gain *= np.float32(asker.profile["poster_weight"])
+    return gain
 
 
 def _narrow(
