@@ -304,7 +304,7 @@ class World:
         blocked = self.tags(2) if self.random.random() < 0.5 else []
         preferred = [tag for tag in self.tags(8) if tag not in blocked]
         limit: float | None = self.random.choice((None, 0.5, 5, 25, 100, 20000))
-        if self.listings and self.random.random() < 0.3:
+        if self.listings and self.random.random() < 0.6:
             # The very distance of a listing.
             near = self.run(
                 """
@@ -316,7 +316,7 @@ class World:
                 self.random.choice(self.listings),
             )[0][0]
             # Or half a metre more or less: float32 cannot tell.
-            limit = near + self.random.choice((0, 0.0005, -0.0005)) if near else limit
+            limit = near + self.random.choice((0, 0.0005, -0.0005, -0.0005)) if near else limit
         user = self.random.choices(self.users, (8, 1, 1, 1, 0, 0))[0]
         self.run(
             """

@@ -1,7 +1,7 @@
 -- feed.component_facts: the fact behind each component, in words
 
 begin;
-select plan(22);
+select plan(27);
 
 -- the fact of a component of a listing
 create function tests.fact(
@@ -91,6 +91,21 @@ select is(
     '1 application, 2 saves, 1 share, 1 click, 2 views',
     'what counts is said, the strongest first'
 );
+select tests.listing('one ' || t)
+from unnest(array['apply', 'save', 'share', 'click', 'view']) as t;
+select tests.interaction('ann', 'one ' || t.type, t.type, '2026-05-30 11:00Z')
+from unnest(array['apply', 'save', 'share', 'click', 'view']::feed.interaction_type[]) as t (type);
+
+select is(tests.fact('one ' || c.type, 'engagement'), c.fact, c.fact || ' alone is said')
+from
+    (
+        values
+        ('apply', '1 application'),
+        ('save', '1 save'),
+        ('share', '1 share'),
+        ('click', '1 click'),
+        ('view', '1 view')
+    ) as c (type, fact);
 select is(tests.fact('bicycle', 'recency'), 'posted 3 days ago', 'the age is said');
 select is(tests.fact('remote', 'recency'), 'posted just now', 'as is its newness');
 select is(tests.fact('bicycle', 'poster'), 'poster unknown', 'nobody posted it');
@@ -142,6 +157,5 @@ select is(
     7::bigint,
     'there is a fact for each of the seven, even without counters or poster'
 );
-
 select finish();
 rollback;
