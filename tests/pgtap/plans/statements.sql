@@ -231,7 +231,7 @@ select uses_index(
 );
 select uses_index(
     'select * from api.my_listings',
-    'user_listing_states_pkey',
+    'user_listing_states_history_idx',
     'my listings by my part of the matrix'
 );
 select never_scans(
