@@ -129,3 +129,40 @@ def test_a_listing_that_moved_away_takes_no_other_with_it(session):
             world.fold()
             for _ in range(3):
                 world.compare()
+
+
+@pytest.mark.parametrize("favourite", [0, 1, 2])
+def test_a_block_is_not_skipped_whose_listing_only_neighbors_lift(session, favourite):
+    """With nothing but the neighbors' choice to rank by, in any order of the blocks."""
+    with session.transaction(force_rollback=True):
+        world = World(session, 2)
+        world.run("select feed.ensure_partitions(%s, %s)", "2026-05-31Z", "2026-05-31Z")
+        for user in world.users:
+            world.run("insert into feed.users (user_uid) values (%s)", user)
+        for lat in (47, -33, 10):
+            listing = world.uuid()
+            world.run(
+                "insert into feed.listings (listing_id, title, location, created_at) "
+                "values (%s, 'far', feed.make_point(%s, 8), '2026-05-30Z')",
+                listing,
+                lat,
+            )
+            world.listings.append(listing)
+        world.run("update feed.block_parameters set block_size = 2")
+        world.train(has_vectors=False, has_neighbors=True)
+        for number, listing in enumerate(world.listings):
+            world.run(
+                "insert into feed.user_interactions (user_uid, listing_id, type, created_at) "
+                "values (%s, %s, %s, '2026-05-31Z')",
+                world.users[1],
+                listing,
+                "apply" if number == favourite else "click",
+            )
+        world.run("""
+            update feed.ranking_profiles set collaborative_weight = 1, location_weight = 0,
+                tag_weight = 0, engagement_weight = 0, recency_weight = 0, poster_weight = 0,
+                content_weight = 0
+        """)
+        world.fold()
+        for _ in range(8):
+            world.compare()
