@@ -118,7 +118,7 @@ place() {
     # What the servers read of the checkout: in place, or a copy where they can.
     SERVED=$REPO
     if ! is_plain "$REPO" || ! as_server test -r "$REPO/python/pgfeed/__init__.py"; then
-        SERVED=$TOOLS/served
+        SERVED=$PGFEED_HOME/served
     fi
 }
 
@@ -143,7 +143,8 @@ env_value() {
 is_process() {
     local pid=$1 mark=$2
     [[ $pid =~ ^[0-9]+$ && -r /proc/$pid/cmdline ]] || return 1
-    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF -- "$mark"
+    # It may be gone between the look and the reading.
+    { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF -- "$mark"
 }
 
 # The pid in a pid file, if that process runs and carries our mark in its command line.

@@ -13,10 +13,11 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 EVENT_NAMESPACE = UUID("8ee7a9b4-6a0c-5f0e-9d0a-3c1f4b6f2a17")
@@ -168,8 +169,9 @@ def parse_time(text: str) -> datetime:
 
 
 def parse_tags(text: str) -> list[str]:
-    """Tags joined by |, trimmed, in lower case, distinct."""
-    return sorted({tag.strip().lower() for tag in text.split("|")} - {""})
+    """Tags joined by |, trimmed, in lower case, distinct, in the order of the text."""
+    tags = (tag.strip().lower() for tag in text.split("|"))
+    return [tag for tag in dict.fromkeys(tags) if tag]
 
 
 def parse_boolean(text: str) -> bool:
@@ -344,13 +346,10 @@ def event_id(user_uid: str, listing_id: str, interaction_type: str, at: datetime
     return str(UUID(bytes=digest[:16], version=5))
 
 
-def title_of(title: str | None, tags: list[str] | None) -> str:
-    """The title, or the first tag as words where there is none ("Dive bar")."""
-    if title and title.strip():
-        return title
-    if tags:
-        return tags[0].replace("-", " ").replace("_", " ").capitalize()[:300]
-    return UNTITLED
+def title_from_tags(tags: list[str]) -> str:
+    """A title for a listing that has none: its first tag as words ("Dive bar")."""
+    words = tags[0].replace("-", " ").replace("_", " ").strip() if tags else ""
+    return words.capitalize()[:300] or UNTITLED
 
 
 # --- files ------------------------------------------------------------------------------------
@@ -377,8 +376,7 @@ def read_lines(path: Path, count_bytes: Callable[[int], None] = lambda _: None) 
     """
     number = 0
     try:
-        with path.open("rb") as raw:
-            lines = gzip.open(raw) if path.suffix == ".gz" else raw
+        with path.open("rb") as raw, _unpacked(raw, path) as lines:
             for number, line in enumerate(lines, 1):
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
                 if number % 4096 == 0:
@@ -394,6 +392,10 @@ def read_lines(path: Path, count_bytes: Callable[[int], None] = lambda _: None) 
         raise UnusableFile("is cut off: its gzip data ends too early") from None
     except OSError as error:
         raise UnusableFile(f"cannot be read: {error.strerror or error}") from None
+
+
+def _unpacked(raw: BinaryIO, path: Path) -> AbstractContextManager[BinaryIO]:
+    return gzip.open(raw) if path.suffix == ".gz" else nullcontext(raw)
 
 
 def read_table(

@@ -373,7 +373,7 @@ def examine() -> list[Result]:
     try:
         connection = psycopg.connect(autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
-        problem = str(error).strip().splitlines()[-1]
+        problem = str(error).strip().splitlines()[0]
         remedy = f"make up (log: {home / 'log/postgres.log'})"
         return [Result("postgresql", False, problem, remedy)]
 

@@ -43,14 +43,14 @@ def load(
     """
     if not folder.is_dir():
         raise LoadRefused(f"{folder} is not a folder")
-    staging.begin(connection)
-    readings, broken = _stage_files(connection, folder, stages)
-    for reading in readings.values():
-        if reading.unknown_columns:
-            names = ", ".join(reading.unknown_columns)
-            stages.note(f"{reading.file}: not loaded, since the layout has no such column: {names}")
-    _refuse_problems(connection, readings, broken, is_shifted, stages)
-    return staging.merge(connection, stages)
+    with staging.only_load(connection):
+        readings, broken = _stage_files(connection, folder, stages)
+        for reading in readings.values():
+            if reading.unknown_columns:
+                names = ", ".join(reading.unknown_columns)
+                stages.note(f"{reading.file}: not loaded, the layout has no such column: {names}")
+        _refuse_problems(connection, readings, broken, is_shifted, stages)
+        return staging.merge(connection, stages)
 
 
 def _stage_files(
@@ -116,7 +116,7 @@ def _refuse_problems(
             Problem(readings[table].file, line, reason) for table, line, reason in found
         )
         count += found_count
-        if is_known:
+        if is_known and shift:
             stages.note(f"loaded before: times move by {shift}, as then")
         elif shift:
             stages.note(f"times move by {shift}")
@@ -139,7 +139,7 @@ def _poster_values(row: Row) -> Iterator[Any]:
 
 def _listing_values(row: Row) -> Iterator[Any]:
     yield from (row["listing_id"], row["poster_id"], row["poster_rating"], row["external_id"])
-    yield csv_layout.title_of(row["title"], row["tags"])
+    yield from (row["title"], csv_layout.title_from_tags(row["tags"] or []))
     yield from (row["description"], row["url"], row["image_url"], row["attributes"], row["tags"])
     yield from (*_place(row), row["compensation"], row["currency"], row["status"])
     yield from (row["created_at"], row["expires_at"] or row["starts_at"])
@@ -201,6 +201,7 @@ _STAGERS: dict[str, tuple[str, tuple[str, ...], Callable[[Row], Iterator[Any]]]]
             "poster_rating",
             "external_id",
             "title",
+            "title_if_none",
             "description",
             "url",
             "image_url",

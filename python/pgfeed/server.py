@@ -17,6 +17,9 @@ import plpy
 
 LOCK_NOT_AVAILABLE = "55P03"
 
+# The session's prepared statements, by text and parameter types.
+_plans: dict[tuple[str, tuple[str, ...]], Any] = {}
+
 
 class ServerDatabase:
     """The session that the function runs in: pgfeed.database.Database."""
@@ -57,10 +60,10 @@ class ServerDatabase:
         plpy.execute("select 1")
 
     def _execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-        if not parameters:
-            return plpy.execute(sql)
-        plan = plpy.prepare(sql, [_type_name(value) for value in parameters])
-        return plpy.execute(plan, list(parameters))
+        types = tuple(_type_name(value) for value in parameters)
+        if (sql, types) not in _plans:
+            _plans[sql, types] = plpy.prepare(sql, list(types))
+        return plpy.execute(_plans[sql, types], list(parameters))
 
 
 def _type_name(value: Any) -> str:
@@ -85,10 +88,10 @@ def train(as_of: str) -> dict[str, Any]:
     return {"rows": trained.rows, "details": json.dumps(trained.details)}
 
 
-def make_listing_vectors(
+def project_listings(
     cache: MutableMapping[str, Any], model_id: int, listing_nos: list[int]
-) -> Iterator[tuple[int, list[float] | None]]:
-    """Rows of (listing_no, feature_vector): ml.make_listing_vectors.
+) -> Iterator[tuple[int, str | None]]:
+    """Rows of (listing_no, feature_vector as text): ml.project_listings.
 
     cache: keeps the model's projection for the session; nothing of a user is in it
     """
@@ -102,7 +105,8 @@ def make_listing_vectors(
     facts = read_listings_by_no(database, listing_nos)
     vectors = projection.listing_vectors(facts)
     for listing_no, vector in zip(facts.listing_nos.tolist(), vectors.tolist(), strict=True):
-        yield listing_no, None if math.isnan(vector[0]) else vector
+        is_known = not math.isnan(vector[0])
+        yield listing_no, "{" + json.dumps(vector)[1:-1] + "}" if is_known else None
 
 
 def copy_rows(relation: str, file: bytes) -> None:

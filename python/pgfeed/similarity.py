@@ -68,7 +68,7 @@ def nearest_users(
     count: int,
     *,
     threads: int = 1,
-    products_per_step: int = 60_000_000,
+    products_per_step: int = 40_000_000,
     tick: Callable[[], object] = lambda: None,
 ) -> Neighbors:
     """The `count` most similar other users of each user, ties to the smaller row.
@@ -85,6 +85,7 @@ def nearest_users(
     shrink = 1.0 - TIE * (np.arange(n_users) / max(n_users, 1))
     work = np.diff(by_listing.indptr)
     by_listing.data *= shrink[by_listing.indices]
+    tick()
 
     parts = []
     for first, last in _steps(matrix, work, products_per_step):

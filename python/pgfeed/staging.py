@@ -1,7 +1,7 @@
 """From staged rows to the tables: the way that every bulk load takes.
 
-A writer stages rows (begin, then COPY into the temporary tables of load_sql/stage.sql), asks
-for problems, and merges: one transaction, so that all of it is there or nothing. The
+A writer stages rows (only_load, then COPY into the temporary tables of load_sql/stage.sql),
+asks for problems, and merges: one transaction, so that all of it is there or nothing. The
 statements are the files of load_sql/, in the order in which merge() runs them.
 
 Everything goes through the parent tables, so that triggers count it.
@@ -21,8 +21,6 @@ from pgfeed.progress import Stages
 SLICE_ROWS = 500_000
 """Rows a statement: enough to be fast, few enough for the triggers' sorts to stay in memory."""
 
-LOCK_NAME = "pgfeed load"
-
 
 class LoadRefused(Exception):
     """Why nothing was loaded, in a sentence."""
@@ -33,17 +31,29 @@ def statement(name: str) -> str:
     return files("pgfeed").joinpath("load_sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
-def begin(connection: psycopg.Connection) -> None:
-    """Makes the staging tables, and makes sure that this is the only load.
+@contextmanager
+def only_load(connection: psycopg.Connection) -> Iterator[None]:
+    """Makes the staging tables, and keeps other loads out for as long as it lasts.
 
     The connection must be in autocommit mode: staging holds no transaction open.
-    Raises LoadRefused if another load runs.
+    Raises LoadRefused if another load runs, or if the database user may not load.
     """
-    lock = connection.execute(
-        "select pg_try_advisory_lock(hashtextextended(%s, 0))", [LOCK_NAME]
-    ).fetchone()
+    is_allowed = connection.execute("select pg_has_role('feed_owner', 'member')").fetchone()
+    if not is_allowed[0]:
+        raise LoadRefused("the database user may not load: it is no member of feed_owner")
+    key = "hashtextextended('pgfeed load', 0)"
+    lock = connection.execute(f"select pg_try_advisory_lock({key})").fetchone()
     if not lock[0]:
         raise LoadRefused("another load is running: wait until it is done")
+    try:
+        _make_staging_tables(connection)
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute(f"select pg_advisory_unlock({key})")
+
+
+def _make_staging_tables(connection: psycopg.Connection) -> None:
     connection.execute(
         """
         select
@@ -55,10 +65,7 @@ def begin(connection: psycopg.Connection) -> None:
             set_config('client_min_messages', 'warning', false)
         """
     )
-    try:
-        connection.execute(statement("stage"))
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise LoadRefused(f"the database user may not load: {error.diag.message_primary}") from None
+    connection.execute(statement("stage"))
 
 
 def set_shift(connection: psycopg.Connection, is_shifted: bool) -> tuple[timedelta, bool]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pgfeed.synth_vocabulary import CITIES, MANNERS, TAGS, TOPIC_GROUPS, TOPICS
+from pgfeed.synth_vocabulary import CITIES, MANNERS, TOPIC_GROUPS, TOPICS
 
 END = int(np.datetime64("2026-01-01T00:00:00", "us").astype(np.int64))
 """The world's last instant, in microseconds since 1970."""
@@ -722,8 +722,10 @@ def _funnel(
     posters: Posters,
     listings: Listings,
 ) -> NDArray[np.bool_]:
-    """(n, 6): which of TYPES an exposure leads to. After an application or a dismissal the
-    pair is over, and nobody saves twice."""
+    """(n, 6): which of TYPES an exposure leads to.
+
+    After an application or a dismissal the pair is over, and nobody saves twice.
+    """
     user, listing = exposures.user, exposures.listing
     count = len(user)
     topic = listings.topic[listing]
@@ -780,8 +782,10 @@ def _logistic(x: NDArray) -> NDArray:
 
 
 def _trim(rng: np.random.Generator, steps: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Exposures dropped at random until exactly `count` events are left; of the last one only
-    the first steps stay."""
+    """Steps, dropped by whole exposures at random until exactly `count` are left.
+
+    Of the last exposure only the first steps stay.
+    """
     order = rng.permutation(len(steps))
     total = np.cumsum(steps.sum(axis=1)[order])
     kept = int(np.searchsorted(total, count, side="right"))
@@ -800,8 +804,11 @@ def _unroll(
     steps: NDArray[np.bool_],
     ends_at: NDArray[np.int64],
 ) -> Events:
-    """One row an event, in time order; the steps of an exposure follow within minutes, but
-    never after the listing's or the world's end."""
+    """One row an event, in time order.
+
+    The steps of an exposure follow within minutes, but never after the listing's or the
+    world's end.
+    """
     row, kind = np.nonzero(steps)
     delay = np.array([0, 8, 150, 40, 70, 5])[kind] * SECOND * (0.5 + rng.random(len(row)))
     at = exposures.at[row] + (delay // 1000).astype(np.int64) * 1000

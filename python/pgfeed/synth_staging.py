@@ -18,7 +18,18 @@ from numpy.typing import NDArray
 from pgfeed import binary_copy
 from pgfeed.csv_layout import EVENT_NAMESPACE
 from pgfeed.progress import Stages
-from pgfeed.synth import NEVER, REMOTE, TYPES, Events, Listings, Posters, Users, World
+from pgfeed.synth import (
+    FIRST_MANNER_TAG,
+    NEVER,
+    REMOTE,
+    TOPIC_COUNT,
+    TYPES,
+    Events,
+    Listings,
+    Posters,
+    Users,
+    World,
+)
 from pgfeed.synth_vocabulary import CITIES, MANNERS, TAGS, TOPICS
 
 CHUNK = 250_000
@@ -206,7 +217,7 @@ def _listing_lines(world: World, rows: range) -> Iterator[str]:
         external_id = f"{world.scale}-{world.seed}-{row + 1}"
         currency = NULL if pay == NULL else "EUR"
         yield (
-            f"{row + 1}\t{uid}\t{poster}\t{NULL}\t{external_id}\t{title}\t{description}\t"
+            f"{row + 1}\t{uid}\t{poster}\t{NULL}\t{external_id}\t{title}\t{title}\t{description}\t"
             f"https://listings.example/{external_id}\t{NULL}\t{attributes}\t{tags}\t{lat}\t{lon}\t"
             f"{pay}\t{currency}\t{status}\t{created_at}\t{expires_at}\n"
         )
@@ -227,7 +238,8 @@ def texts_of(listings: Listings) -> Iterator[tuple[str, str, str]]:
         noun = topic.nouns[scene]
         where = "online" if city == REMOTE else f"in {CITIES[city][0]}"
         what = f"{MANNERS[manner][0]} {noun}" if manner >= 0 else noun[0].upper() + noun[1:]
-        words = " and ".join([TAGS[tag].replace("-", " ") for tag in tags if tag >= 0][:2])
+        subjects = [TAGS[tag] for tag in tags if TOPIC_COUNT <= tag < FIRST_MANNER_TAG]
+        words = " and ".join(subjects[:2]).replace("-", " ")
         if topic.is_paid:
             description = f"Paid work: {words}. Say when you have time."
         else:

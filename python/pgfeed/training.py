@@ -153,6 +153,7 @@ def _neighbors(database: Database, world: _World) -> Neighbors:
         histories.interest,
         (len(world.user_nos), len(world.facts)),
     )
+    database.tick()
     return nearest_users(
         matrix,
         settings.neighbor_count,
@@ -184,6 +185,7 @@ def _write_user_vectors(
         (histories.weights, (histories.users, histories.listings)),
         shape=(len(world.user_nos), len(world.facts)),
     )
+    database.tick()
     steps = preferences(
         weights,
         world.facts,

@@ -82,6 +82,7 @@ def _fit_tags(
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfTransformer
 
+    tick()
     row_of = dict(zip(tags, range(len(tags)), strict=True))
     column_of = np.array([row_of.get(tag, -1) for tag in facts.tags], dtype="i4")
     columns = column_of[facts.tag_codes]
@@ -91,6 +92,7 @@ def _fit_tags(
     bears = sparse.csr_matrix(
         (np.ones(known.sum()), (rows[known], columns[known])), shape=(len(facts), len(tags))
     )
+    tick()
     tfidf = TfidfTransformer(norm="l2", use_idf=True, smooth_idf=True).fit(bears)
     tick()
 

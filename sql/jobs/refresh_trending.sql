@@ -36,7 +36,8 @@ begin
 end;
 $$;
 
-comment on procedure jobs.refresh_trending is 'Every 15 minutes: refreshes feed.trending_listings and folds
+comment on procedure jobs.refresh_trending is
+'Every 15 minutes: refreshes feed.trending_listings and folds
 changed listings into the blocks.';
 
 insert into jobs.schedules (job, schedule, command, target)

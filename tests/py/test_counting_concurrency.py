@@ -72,15 +72,17 @@ class Session:
     def __exit__(self, *_: object) -> None:
         self.connection.close()
 
-    def call(self, user: str, query: str, *parameters: object) -> object:
+    def call(
+        self, user: str | None, query: str, *parameters: object, role: str = "authenticated"
+    ) -> object:
         with self.connection.transaction():
             self.connection.execute(
                 """
                 select
-                    set_config('role', 'authenticated', true),
+                    set_config('role', %s, true),
                     set_config('request.jwt.claims', json_build_object('sub', %s::text)::text, true)
                 """,
-                (user,),
+                (role, user),
             )
             (answer,) = self.connection.execute(query, parameters).fetchone()
         return answer
@@ -319,6 +321,44 @@ def test_batches_in_opposite_orders(arena: Callable) -> None:
 
     field.at_once(16, work)
     assert log_size(field) == 16 * 4 * 30
+
+
+def test_the_applications_batches_of_many_users(arena: Callable) -> None:
+    """The service role's batches name the same users and listings, each in its own order."""
+    field = arena(users=12, listings=12)
+    events = [
+        {"user_uid": user, "listing_id": listing, "type": "save", "event_id": str(uuid.uuid4())}
+        for user in field.users
+        for listing in field.listings
+    ]
+
+    def work(session: Session, number: int) -> int:
+        recorded = 0
+        for turn in range(3):
+            some = random.Random(100 * number + turn).sample(events, 60)
+            outcomes = session.call(
+                None, "select api.track_interactions(%s)", Jsonb(some), role="service_role"
+            )
+            recorded += sum(o["status"] == "recorded" for o in outcomes)
+        return recorded
+
+    assert sum(field.at_once(8, work)) == log_size(field)
+
+
+def test_a_session_with_an_old_snapshot_has_to_try_again(arena: Callable) -> None:
+    """It cannot see what it would have to count with, so it must not count."""
+    field = arena(users=2, listings=2)
+    record = "insert into feed.user_interactions (user_uid, listing_id, type) values (%s, %s, %s)"
+    view = (field.users[1], field.listings[1], "view")
+    with field.connect() as early, field.connect() as late:
+        early.execute("begin isolation level repeatable read")
+        early.execute("select count(*) from feed.user_interactions")
+        late.execute(record, view)
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            early.execute(record, view)
+        early.execute("rollback")
+        early.execute(record, view)
+    assert log_size(field) == 2
 
 
 def test_retracting_races_with_tracking(arena: Callable) -> None:

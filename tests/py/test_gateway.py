@@ -520,16 +520,25 @@ def test_access_log_is_json(instance: Instance, user: Caller) -> None:
 # ---------------------------------------------------------------- what is behind it is down
 
 
-@pytest.mark.slow
-def test_postgrest_is_down(fresh_instance: Callable[..., Instance]) -> None:
-    """An error that says so, and all is well again after bin/up."""
-    broken = fresh_instance()
-    with broken.client() as client:
-        os.kill(broken.pid("postgrest"), signal.SIGKILL)
-        time.sleep(0.3)
-        for path in ("/api/v1/feed/trending", "/healthz"):
+def assert_unavailable(instance: Instance) -> None:
+    """Says so on every path, and tells nothing about the inside."""
+    with instance.client() as client:
+        for path in ("/api/v1/feed/trending", "/rest/v1/", "/healthz"):
             answer = client.get(path)
             assert_explained(answer, 503, "PT503")
-            assert answer.headers["retry-after"] == "2"
+            assert answer.headers.get_list("retry-after") == ["2"]
+            assert str(instance.home) not in answer.text
+
+
+@pytest.mark.slow
+def test_what_is_behind_it_is_down(fresh_instance: Callable[..., Instance]) -> None:
+    """First PostgREST, then the database; after bin/up all is well again."""
+    broken = fresh_instance()
+    for server in ("postgrest", "postgres"):
+        os.kill(broken.pid(server), signal.SIGKILL)
+        time.sleep(0.5)
+        assert_unavailable(broken)
         broken.up()
-        assert client.get("/healthz").status_code == 200
+        with broken.client() as client:
+            assert client.get("/healthz").status_code == 200
+            assert client.get("/api/v1/feed/trending").status_code == 200

@@ -91,7 +91,11 @@ def test_down_keeps_the_data_and_the_ports(fresh_instance: Make) -> None:
     assert is_well(fresh)
 
     fresh.down()
-    assert not any(is_running(pid) for pid in running.values())
+    # A process is there for a moment after it has said good-bye.
+    patience = time.monotonic() + 10
+    while any(is_running(pid) for pid in running.values()):
+        assert time.monotonic() < patience, running
+        time.sleep(0.1)
     fresh.down()
 
     fresh.up()
@@ -225,6 +229,8 @@ def test_deep_folder(test_home: Path) -> None:
         assert Path(deep.values["PGHOST"]).stat().st_mode & 0o777 == 0o700
         with deep.connect() as connection:
             assert connection.execute("select 1").fetchone() == (1,)
+        deep.down()
+        assert not Path(deep.values["PGHOST"]).exists()
     finally:
         deep.remove()
 

@@ -88,10 +88,10 @@ def test_the_work_can_be_stopped_between_steps():
     def tick():
         nonlocal ticks
         ticks += 1
-        if ticks == 3:
+        if ticks == 4:
             raise KeyboardInterrupt
 
     dense = np.ones((40, 2), np.float32)
     with pytest.raises(KeyboardInterrupt):
         nearest_users(matrix_of(dense), 5, products_per_step=80, tick=tick)
-    assert ticks == 3
+    assert ticks == 4

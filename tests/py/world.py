@@ -59,6 +59,7 @@ def empty(connection: psycopg.Connection) -> None:
     with connection.transaction():
         connection.execute("set local session_replication_role = replica")
         connection.execute(f"truncate {', '.join(names)} restart identity")
+        connection.execute("insert into ml.current_model default values")
         connection.execute("update feed.engagement_scale set ceiling = minimum_ceiling")
     connection.execute(f"refresh materialized view {views}")
 

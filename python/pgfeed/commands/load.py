@@ -32,6 +32,6 @@ def load(folder: Path, shift: bool, dsn: str) -> None:
             counts = loading.load(connection, folder, shift, stages)
     except LoadRefused as refusal:
         raise click.ClickException(f"{refusal}\nNothing was loaded.") from None
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise click.ClickException(f"the database failed: {error}\nNothing was loaded.") from None
     click.echo(f"load: {described(counts)} in {sum(stages.seconds.values()):.1f} s")

@@ -42,15 +42,17 @@ def synth(scale: str, seed: int, holdout: float | None, holdout_file: Path, dsn:
         if holdout is not None:
             world, held_out = hold_out(world, holdout)
     try:
-        with psycopg.connect(dsn, autocommit=True, application_name="pgfeed synth") as connection:
-            staging.begin(connection)
+        with (
+            psycopg.connect(dsn, autocommit=True, application_name="pgfeed synth") as connection,
+            staging.only_load(connection),
+        ):
             synth_staging.stage(connection, world, stages)
             with stages.stage("checking"):
                 shift, _ = staging.set_shift(connection, is_shifted=True)
             counts = staging.merge(connection, stages)
     except LoadRefused as refusal:
         raise click.ClickException(f"{refusal}\nNothing was loaded.") from None
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         raise click.ClickException(f"the database failed: {error}\nNothing was loaded.") from None
     if held_out is not None:
         synth_staging.write_holdout(world, held_out, shift, holdout_file)

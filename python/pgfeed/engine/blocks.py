@@ -49,6 +49,8 @@ class Block:
         self.newest = float(self.created_at.max())
         self.first_expiry = float(self.expires_at.min())
         self._bases: tuple[Any, ...] = (None,)
+        self._posters: set[int] | None = None
+        self._expiry: tuple[NDArray[np.intp], NDArray[np.float64]] | None = None
 
     def base(self, profile: Mapping[str, float]) -> tuple[NDArray[np.float32], NDArray, float]:
         """What does not depend on the user, for the latest profile asked for.
@@ -56,24 +58,44 @@ class Block:
         Returns (n,) engagement and poster contributions, (n,) recency at the time of the
         newest listing, and the greatest sum of both that a listing of this block can have.
         """
-        key = (profile["engagement_weight"], profile["poster_weight"],
-               profile["recency_weight"], profile["half_life_seconds"])
+        key = (
+            profile["engagement_weight"],
+            profile["poster_weight"],
+            profile["recency_weight"],
+            profile["half_life_seconds"],
+        )
         if self._bases[0] != key:
-            static = (np.float32(profile["engagement_weight"]) * self.engagement_scores
-                      + np.float32(profile["poster_weight"]) * self.poster_scores)
+            static = (
+                np.float32(profile["engagement_weight"]) * self.engagement_scores
+                + np.float32(profile["poster_weight"]) * self.poster_scores
+            )
             age = np.minimum((self.newest - self.created_at) / profile["half_life_seconds"], 600)
             recency = (profile["recency_weight"] * np.exp2(-age)).astype(np.float32)
             self._bases = (key, static, recency, float((static + recency).max()))
         return self._bases[1], self._bases[2], self._bases[3]
 
-    def tagged(self, tag_nos: NDArray[np.int32]) -> Iterator[NDArray[np.int32]]:
+    def tagged(self, tag_nos: NDArray[np.int32]) -> list[NDArray[np.int32]]:
         """For each of these tags that is in the block, the rows that have it."""
         if not len(tag_nos) or not len(self.tag_nos):
-            return
-        places = np.searchsorted(self.tag_nos, tag_nos)
+            return []
+        places = self.tag_nos.searchsorted(tag_nos)
         places[places == len(self.tag_nos)] = 0
-        for place in places[self.tag_nos[places] == tag_nos].tolist():
-            yield self.tag_rows[self.tag_starts[place]:self.tag_starts[place + 1]]
+        places = places[self.tag_nos[places] == tag_nos]
+        starts, ends = self.tag_starts[places].tolist(), self.tag_starts[places + 1].tolist()
+        return [self.tag_rows[start:end] for start, end in zip(starts, ends, strict=True)]
+
+    def expired(self, as_of: float) -> NDArray[np.intp]:
+        """The rows that have expired by then."""
+        if self._expiry is None:
+            order = np.argsort(self.expires_at, kind="stable")
+            self._expiry = (order, self.expires_at[order])
+        return self._expiry[0][: int(self._expiry[1].searchsorted(as_of, side="right"))]
+
+    def has_poster(self, poster_no: int) -> bool:
+        """Whether any listing of the block is this poster's."""
+        if self._posters is None:
+            self._posters = set(np.unique(self.poster_nos).tolist())
+        return poster_no in self._posters
 
     def rows(self) -> Rows:
         """The block's listings, to be packed again."""

@@ -117,7 +117,7 @@ class Cache:
         missing = [b for b in block_nos if b not in self.blocks]
         # A few at a time, so that the rows of many blocks are never held twice.
         for start in range(0, len(missing), 16):
-            for row in database.rows(READ_BLOCKS, ["int4[]"], [missing[start:start + 16]]):
+            for row in database.rows(READ_BLOCKS, ["int4[]"], [missing[start : start + 16]]):
                 self._keep(row)
 
     def _keep(self, row: Mapping[str, Any]) -> None:
@@ -188,7 +188,7 @@ class Cache:
         parts = [self.change_rows.take(np.flatnonzero(kept))]
         wanted = listing_nos[~known]
         for start in range(0, len(wanted), READ_STEP):
-            step = wanted[start:start + READ_STEP].tolist()
+            step = wanted[start : start + READ_STEP].tolist()
             parts.append(decode_facts(database.rows(FACTS, ["int4[]"], [step])[0]))
         self.change_rows = concatenate(parts)
         self.change_keys = (listing_nos, change_nos)

@@ -6,7 +6,7 @@ component leave open, is handed on to be scored again in float8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from pgfeed.engine.blocks import Block
 from pgfeed.engine.cache import Cache, Changes, Database
-from pgfeed.engine.kernel import CHORD_ERROR, SCORE_ERROR, Asker, nearest_chord, score, score_limit
+from pgfeed.engine.kernel import (
+    CHORD_ERROR,
+    SCORE_ERROR,
+    Asker,
+    Scored,
+    nearest_chord,
+    score,
+    score_limit,
+)
 
 ASKER = """
 select
@@ -87,36 +95,25 @@ class Best:
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
         self.top = np.empty(0, np.float32)
-        self.found: list[tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]] = []
+        # What the wanted-th best reaches at least; -inf while there are fewer.
+        self.threshold = -np.inf
+        self.found: list[tuple[NDArray[np.int32], NDArray[np.float32], Any]] = []
 
-    @property
-    def threshold(self) -> float:
-        """What the wanted-th best reaches at least; -inf while there are fewer."""
-        return float(self.top[0]) if len(self.top) == self.wanted else -np.inf
-
-    def offer(
-        self,
-        block: Block,
-        scores: NDArray[np.float32],
-        uncertain: NDArray[np.bool_] | None,
-        slack: float,
-    ) -> None:
-        """Takes the listings of a block that may be among the best.
-
-        uncertain: listings that may turn out not to be eligible; they raise no threshold
-        slack: what a score may still gain
-        """
-        rows = np.flatnonzero(scores > max(self.threshold - slack, -1e30))
-        if not len(rows):
+    def offer(self, block: Block, scored: Scored) -> None:
+        """Takes the listings of a block that may be among the best."""
+        if not len(scored.rows):
             return
-        kept = scores[rows]
-        certain = np.ones(len(rows), bool) if uncertain is None else ~uncertain[rows]
-        self.found.append((block.listing_nos[rows], kept, certain))
-        kept = kept[certain]
+        certain = scored.uncertain is None or ~scored.uncertain
+        kept = scored.scores
+        self.found.append((block.listing_nos[scored.rows], kept, certain))
+        if scored.uncertain is not None:
+            kept = kept[certain]
         top = np.concatenate([self.top, kept[kept > self.threshold]])
         if len(top) > self.wanted:
-            top = np.partition(top, len(top) - self.wanted)[-self.wanted:]
-        self.top = np.sort(top)
+            top = np.partition(top, len(top) - self.wanted)[-self.wanted :]
+        if len(top) == self.wanted:
+            self.threshold = float(top.min())
+        self.top = top
 
     def candidates(
         self, slack: float
@@ -124,12 +121,32 @@ class Best:
         """(n,) listing_nos, scores and certainty of what may be among the best, best first."""
         if not self.found:
             return np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, bool)
-        listing_nos, scores, certain = (
-            np.concatenate(part) for part in zip(*self.found, strict=True)
-        )
+        listing_nos = np.concatenate([nos for nos, _, _ in self.found])
+        scores = np.concatenate([values for _, values, _ in self.found])
+        certain = np.concatenate([np.broadcast_to(sure, len(nos)) for nos, _, sure in self.found])
         kept = np.flatnonzero(scores > max(self.threshold - slack, -1e30))
         order = kept[np.argsort(-scores[kept], kind="stable")]
         return listing_nos[order], scores[order], certain[order]
+
+
+@dataclass
+class Chosen:
+    """What neighbors chose: (n,) listing_nos ascending, scores in [0, 1], how many neighbors."""
+
+    listing_nos: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    neighbor_counts: NDArray[np.int32]
+
+    def of(self, listing_nos: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Scores and counts of these listings, 0 for those that no neighbor chose."""
+        scores, counts = np.zeros(len(listing_nos)), np.zeros(len(listing_nos), np.int32)
+        if len(self.listing_nos):
+            place = np.searchsorted(self.listing_nos, listing_nos)
+            place[place == len(self.listing_nos)] = 0
+            hit = np.flatnonzero(self.listing_nos[place] == listing_nos)
+            scores[hit] = self.scores[place[hit]]
+            counts[hit] = self.neighbor_counts[place[hit]]
+        return scores, counts
 
 
 def best_listings(
@@ -146,46 +163,73 @@ def best_listings(
     Returns listing_nos with the collaborative score and the number of neighbors of each.
     """
     asker = _read_asker(database, user_uid, profile_name, as_of)
-    removed = _ints(database.rows(
-        REMOVED, ["int4", "text", "timestamptz"], [asker.user_no, profile_name, as_of]
-    )[0]["listing_nos"])
-    if exclude:
-        excluded = database.rows(EXCLUDED, ["uuid[]"], [exclude])[0]["listing_nos"]
-        removed = np.concatenate([removed, _ints(excluded)])
-    chosen = database.rows(
-        COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
-    )[0]
-    chosen_nos = _ints(chosen["listing_nos"])
-    chosen_scores = np.frombuffer(chosen["scores"], ">f8").astype(np.float64)
-    contributions = (asker.profile["collaborative_weight"] * chosen_scores).astype(np.float32)
-    asker.collaborative_limit = float(contributions.max(initial=0))
+    chosen = _read_chosen(database, user_uid, profile_name, as_of)
+    listing_nos, scores, certain = search(
+        database, cache, asker, chosen, (profile_name, as_of), wanted, exclude
+    )
+    if asker.vector is not None:
+        listing_nos = _narrow(database, asker, wanted, listing_nos, scores, certain)
+    collaborative_scores, neighbor_counts = chosen.of(listing_nos)
+    return {
+        "listing_nos": listing_nos.tolist(),
+        "collaborative_scores": collaborative_scores.tolist(),
+        "neighbor_counts": neighbor_counts.tolist(),
+    }
 
+
+def search(
+    database: Database,
+    cache: Cache,
+    asker: Asker,
+    chosen: Chosen,
+    moment: tuple[str, str],
+    wanted: int,
+    exclude: list[str],
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+    """What may be among the best, best first.
+
+    Returns (n,) listing_nos, their scores without content, and whether float32 is sure that
+    they are eligible.
+
+    moment: the profile's name and as_of
+    """
+    removed = _read_removed(database, asker, moment, exclude)
+    contributions = (asker.profile["collaborative_weight"] * chosen.scores).astype(np.float32)
+    asker.collaborative_limit = float(contributions.max(initial=0))
     cache.refresh(database)
     changes = cache.changes(database)
     best = Best(wanted)
     slack = SCORE_ERROR + (asker.profile["content_weight"] if asker.vector is not None else 0.0)
-    _score_changes(changes, asker, best, slack, removed, chosen_nos, contributions)
+    _score_changes(changes, asker, best, slack, removed, chosen.listing_nos, contributions)
     _score_blocks(
-        database, cache, changes, asker, best, slack, removed, chosen_nos, contributions
+        database, cache, changes, asker, best, slack, removed, chosen.listing_nos, contributions
     )
-    listing_nos, scores, certain = best.candidates(slack)
-    if asker.vector is not None:
-        listing_nos = _narrow(database, asker, wanted, listing_nos, scores, certain)
+    return best.candidates(slack)
 
-    order = np.argsort(chosen_nos)
-    place = np.searchsorted(chosen_nos[order], listing_nos)
-    place[place == len(order)] = 0
-    scored = np.zeros(len(listing_nos))
-    counts = np.zeros(len(listing_nos), np.int64)
-    if len(order):
-        hit = chosen_nos[order][place] == listing_nos
-        scored[hit] = chosen_scores[order][place[hit]]
-        counts[hit] = _ints(chosen["neighbor_counts"])[order][place[hit]]
-    return {
-        "listing_nos": listing_nos.tolist(),
-        "collaborative_scores": scored.tolist(),
-        "neighbor_counts": counts.tolist(),
-    }
+
+def _read_chosen(database: Database, user_uid: str, profile_name: str, as_of: str) -> Chosen:
+    read = database.rows(
+        COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
+    )[0]
+    listing_nos = _ints(read["listing_nos"])
+    order = np.argsort(listing_nos)
+    return Chosen(
+        listing_nos[order],
+        np.frombuffer(read["scores"], ">f8").astype(np.float64)[order],
+        _ints(read["neighbor_counts"])[order],
+    )
+
+
+def _read_removed(
+    database: Database, asker: Asker, moment: tuple[str, str], exclude: list[str]
+) -> NDArray[np.int32]:
+    """Listings that the user's history or the request takes out of the feed."""
+    read = database.rows(REMOVED, ["int4", "text", "timestamptz"], [asker.user_no, *moment])[0]
+    removed = _ints(read["listing_nos"])
+    if exclude:
+        read = database.rows(EXCLUDED, ["uuid[]"], [exclude])[0]
+        removed = np.concatenate([removed, _ints(read["listing_nos"])])
+    return removed
 
 
 def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str) -> Asker:
@@ -211,8 +255,13 @@ def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str
 
 
 def _score_changes(
-    changes: Changes, asker: Asker, best: Best, slack: float, removed: NDArray[np.int32],
-    chosen_nos: NDArray[np.int32], contributions: NDArray[np.float32],
+    changes: Changes,
+    asker: Asker,
+    best: Best,
+    slack: float,
+    removed: NDArray[np.int32],
+    chosen_nos: NDArray[np.int32],
+    contributions: NDArray[np.float32],
 ) -> None:
     for block in changes.blocks:
         chord = nearest_chord(block, asker)
@@ -221,14 +270,22 @@ def _score_changes(
         gone = np.flatnonzero(np.isin(block.listing_nos, removed)).astype(np.int32)
         order = np.flatnonzero(np.isin(chosen_nos, block.listing_nos))
         rows = np.searchsorted(block.listing_nos, chosen_nos[order]).astype(np.int32)
-        scores, uncertain = score(block, chord, asker, gone, rows, contributions[order])
-        _mend_posters(scores, block, asker, changes.poster_scores)
-        best.offer(block, scores, uncertain, slack)
+        gain = _poster_gain(block, asker, changes.poster_scores)
+        needed = best.threshold - slack
+        best.offer(
+            block, score(block, chord, asker, needed, gone, rows, contributions[order], gain)
+        )
 
 
 def _score_blocks(
-    database: Database, cache: Cache, changes: Changes, asker: Asker, best: Best, slack: float,
-    removed: NDArray[np.int32], chosen_nos: NDArray[np.int32],
+    database: Database,
+    cache: Cache,
+    changes: Changes,
+    asker: Asker,
+    best: Best,
+    slack: float,
+    removed: NDArray[np.int32],
+    chosen_nos: NDArray[np.int32],
     contributions: NDArray[np.float32],
 ) -> None:
     """The blocks in reach, nearest first; those that cannot reach the best are skipped."""
@@ -263,32 +320,37 @@ def _score_blocks(
         cache.scored, cache.skipped = cache.scored + 1, cache.skipped - 1
         block = cache.blocks[block_no]
         rows, indices = chosen.get(block_no, none)
-        scores, uncertain = score(
-            block, chord, asker, gone.get(block_no, none)[0], rows, contributions[indices]
+        removed_rows = gone.get(block_no, none)[0]
+        gain = _poster_gain(block, asker, changes.poster_scores)
+        needed = best.threshold - slack
+        best.offer(
+            block,
+            score(block, chord, asker, needed, removed_rows, rows, contributions[indices], gain),
         )
-        _mend_posters(scores, block, asker, changes.poster_scores)
-        best.offer(block, scores, uncertain, slack)
 
 
-def _mend_posters(
-    scores: NDArray[np.float32], block: Block, asker: Asker, poster_scores: dict[int, float]
-) -> None:
-    """Adds what posters gained or lost since the block was written."""
-    if not poster_scores:
-        return
-    posters = np.fromiter(poster_scores, np.int32, len(poster_scores))
-    now = np.fromiter(poster_scores.values(), np.float32, len(poster_scores))
-    order = np.argsort(posters)
-    place = np.searchsorted(posters[order], block.poster_nos)
-    place[place == len(order)] = 0
-    rows = np.flatnonzero(posters[order][place] == block.poster_nos)
-    gain = now[order][place[rows]] - block.poster_scores[rows]
-    scores[rows] += np.float32(asker.profile["poster_weight"]) * gain
+def _poster_gain(
+    block: Block, asker: Asker, poster_scores: dict[int, float]
+) -> NDArray[np.float32] | None:
+    """(n,) what posters gained or lost since the block was written; None for nothing."""
+    changed = [poster_no for poster_no in poster_scores if block.has_poster(poster_no)]
+    if not changed:
+        return None
+    gain = np.zeros(block.size, np.float32)
+    for poster_no in changed:
+        rows = (block.poster_nos == poster_no).nonzero()[0]
+        gain[rows] = poster_scores[poster_no] - block.poster_scores[rows]
+    gain *= np.float32(asker.profile["poster_weight"])
+    return gain
 
 
 def _narrow(
-    database: Database, asker: Asker, wanted: int, listing_nos: NDArray[np.int32],
-    scores: NDArray[np.float32], certain: NDArray[np.bool_],
+    database: Database,
+    asker: Asker,
+    wanted: int,
+    listing_nos: NDArray[np.int32],
+    scores: NDArray[np.float32],
+    certain: NDArray[np.bool_],
 ) -> NDArray[np.int32]:
     """Drops candidates that their content cannot lift among the best.
 
@@ -309,10 +371,10 @@ def _narrow(
             break
         contents = _contents(database, asker, listing_nos[start:end])
         totals = np.concatenate([totals, scores[start:end] + weight * contents])
-        top = totals[certain[:len(totals)]]
+        top = totals[certain[: len(totals)]]
         if len(top) >= wanted:
             threshold = np.partition(top, len(top) - wanted)[len(top) - wanted]
-    return listing_nos[:len(totals)][totals > threshold - 2 * SCORE_ERROR]
+    return listing_nos[: len(totals)][totals > threshold - 2 * SCORE_ERROR]
 
 
 def _contents(

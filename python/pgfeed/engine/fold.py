@@ -59,13 +59,14 @@ def fold(database: Database, only: list[int] | None) -> dict[str, int]:
     written = blocks.write()
     database.rows(
         "delete from feed.listing_changes where change_no = any($1)",
-        ["int8[]"], [change_nos.tolist()],
+        ["int8[]"],
+        [change_nos.tolist()],
     )
     return {"changes": len(change_nos), "blocks": written}
 
 
 def group_by_block(database: Database, listing_nos: list[int]) -> list[tuple[int | None, list]]:
-    """Listings by the block that holds them; None for those in no block, in groups of LOOSE_STEP."""
+    """Listings by the block that holds them; None for those in none, LOOSE_STEP a group."""
     wanted = _lookup(np.array(listing_nos, np.int32))
     groups: list[tuple[int | None, list]] = []
     for header in database.rows(HEADERS, [], []):
@@ -75,7 +76,7 @@ def group_by_block(database: Database, listing_nos: list[int]) -> list[tuple[int
             groups.append((header["block_no"], held.tolist()))
             wanted[held] = False
     rest = np.flatnonzero(wanted).tolist()
-    return groups + [(None, rest[n:n + LOOSE_STEP]) for n in range(0, len(rest), LOOSE_STEP)]
+    return groups + [(None, rest[n : n + LOOSE_STEP]) for n in range(0, len(rest), LOOSE_STEP)]
 
 
 def _lookup(listing_nos: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -106,7 +107,7 @@ def _changed_listings(database: Database, read: Mapping[str, Any]) -> NDArray[np
 def _read_facts(database: Database, listing_nos: NDArray[np.int32]) -> Rows:
     parts = []
     for start in range(0, len(listing_nos), READ_STEP):
-        step = listing_nos[start:start + READ_STEP].tolist()
+        step = listing_nos[start : start + READ_STEP].tolist()
         parts.append(decode_facts(database.rows(FACTS, ["int4[]"], [step])[0]))
     return concatenate(parts)
 
@@ -147,8 +148,8 @@ class _Blocks:
         places = np.stack([placed.xs, placed.ys, placed.zs], axis=1)
         nearest = np.empty(len(placed), np.intp)
         for start in range(0, len(placed), READ_STEP):
-            nearest[start:start + READ_STEP] = np.argmax(
-                places[start:start + READ_STEP] @ centers.T, axis=1
+            nearest[start : start + READ_STEP] = np.argmax(
+                places[start : start + READ_STEP] @ centers.T, axis=1
             )
         for index in np.unique(nearest).tolist():
             self._open(near[index]).append(placed.take(np.flatnonzero(nearest == index)))
@@ -156,9 +157,7 @@ class _Blocks:
     def _add_remote(self, rows: Rows) -> None:
         if not len(rows):
             return
-        sizes = {
-            b: len(h["listing_nos"]) for b, h in self.headers.items() if h["center_x"] is None
-        }
+        sizes = {b: len(h["listing_nos"]) for b, h in self.headers.items() if h["center_x"] is None}
         if sizes:
             self._open(min(sizes, key=sizes.__getitem__)).append(rows)
         else:

@@ -81,75 +81,124 @@ def score_limit(block: Block, chord: float, asker: Asker) -> float:
     )
 
 
+@dataclass
+class Scored:
+    """Listings of a block that are eligible and may be among the best.
+
+    rows: (n,) rows of the block
+    scores: (n,) float32 without content, within SCORE_ERROR
+    uncertain: (n,) so near to max_distance that float32 cannot tell; None for none
+    """
+
+    rows: NDArray[np.intp]
+    scores: NDArray[np.float32]
+    uncertain: NDArray[np.bool_] | None
+
+
 def score(
     block: Block,
     chord: float,
     asker: Asker,
+    needed: float,
     removed_rows: NDArray[np.int32],
     collaborative_rows: NDArray[np.int32],
     collaborative_values: NDArray[np.float32],
-) -> tuple[NDArray[np.float32], NDArray[np.bool_] | None]:
-    """Scores without content, -inf for listings that are not eligible.
+    poster_gain: NDArray[np.float32] | None,
+) -> Scored:
+    """The listings of a block whose score without content is above `needed`.
+
+    What is cheap comes first; the place, which is not, only for what can still get there.
 
     chord: nearest_chord of the block
     removed_rows: rows that the user's own history removes, or that changed since
-    collaborative_rows, collaborative_values: weighted contributions by row
-
-    Returns (n,) float32 within SCORE_ERROR, and which of them are so near to max_distance
-    that float32 cannot tell (None for none).
+    collaborative_rows, collaborative_values: weighted contributions by row, each row once
+    poster_gain: (n,) what posters gained since the block was written, None for nothing
     """
-    profile = asker.profile
-    static, recency, _ = block.base(profile)
-    fading = np.exp2(min((block.newest - asker.as_of) / profile["half_life_seconds"], 600.0))
-    if block.newest <= asker.as_of:
-        scores = static + np.float32(fading) * recency
-    else:
-        age = np.clip((asker.as_of - block.created_at) / profile["half_life_seconds"], 0, 600)
-        scores = static + (profile["recency_weight"] * np.exp2(-age)).astype(np.float32)
-
-    uncertain = None
-    if block.is_remote or asker.place is None:
-        scores += np.float32(profile["location_weight"] * profile["unknown_location_score"])
-    else:
-        uncertain = _add_location(scores, block, chord, asker)
-
+    scores = _base(block, asker)
+    if poster_gain is not None:
+        scores += poster_gain
     if len(asker.tag_nos):
         _add_tags(scores, block, asker)
     if len(collaborative_rows):
-        np.add.at(scores, collaborative_rows, collaborative_values)
+        scores[collaborative_rows] += collaborative_values
+    _remove(scores, block, asker, removed_rows)
 
+    # -inf is for what is not eligible; nothing that is scores below 0.
+    location = location_limit(block, chord, asker)
+    rows = (scores > max(needed - location - SCORE_ERROR, -1.0)).nonzero()[0]
+    kept = scores[rows]
+    if block.is_remote or asker.place is None:
+        kept += np.float32(location)
+        return Scored(rows, kept, None)
+    if not len(rows):
+        return Scored(rows, kept, None)
+    return _add_location(rows, kept, block, chord, asker, needed)
+
+
+def _base(block: Block, asker: Asker) -> NDArray[np.float32]:
+    """(n,) contributions of engagement, poster and recency."""
+    profile = asker.profile
+    static, recency, _ = block.base(profile)
+    if block.newest <= asker.as_of:
+        fading = np.exp2((block.newest - asker.as_of) / profile["half_life_seconds"])
+        return static + np.float32(fading) * recency
+    age = np.clip((asker.as_of - block.created_at) / profile["half_life_seconds"], 0, 600)
+    return static + (profile["recency_weight"] * np.exp2(-age)).astype(np.float32)
+
+
+def _add_tags(scores: NDArray[np.float32], block: Block, asker: Asker) -> None:
+    """Jaccard index from the rows of each tag of the user that the block has."""
+    tagged = block.tagged(asker.tag_nos)
+    if not tagged:
+        return
+    matched = np.bincount(np.concatenate(tagged), minlength=block.size)
+    rows = matched.nonzero()[0]
+    matched = matched[rows].astype(np.float32)
+    union = block.tag_counts[rows]
+    union += np.float32(asker.tag_count)
+    union -= matched
+    matched /= union
+    matched *= np.float32(asker.profile["tag_weight"])
+    scores[rows] += matched
+
+
+def _remove(
+    scores: NDArray[np.float32], block: Block, asker: Asker, removed_rows: NDArray[np.int32]
+) -> None:
+    """Marks what is not eligible, but for its distance."""
     for rows in block.tagged(asker.blocked_tag_nos):
         scores[rows] = -np.inf
     if block.newest > asker.as_of:
         scores[block.created_at > asker.as_of] = -np.inf
     if block.first_expiry <= asker.as_of:
-        scores[block.expires_at <= asker.as_of] = -np.inf
-    if asker.user_no:
+        scores[block.expired(asker.as_of)] = -np.inf
+    if asker.user_no and block.has_poster(asker.user_no):
         scores[block.poster_nos == asker.user_no] = -np.inf
     if len(removed_rows):
         scores[removed_rows] = -np.inf
-    return scores, uncertain
 
 
 def _add_location(
-    scores: NDArray[np.float32], block: Block, chord: float, asker: Asker
-) -> NDArray[np.bool_] | None:
-    x, y, z = asker.place.astype(np.float32)
-    square = block.xs - x
-    square *= square
-    step = block.ys - y
-    step *= step
-    square += step
-    step = block.zs - z
-    step *= step
-    square += step
-    chords = np.sqrt(square, out=step)
+    rows: NDArray[np.intp],
+    scores: NDArray[np.float32],
+    block: Block,
+    chord: float,
+    asker: Asker,
+    needed: float,
+) -> Scored:
+    chords, squares = _chords(block, rows, asker)
     farthest = chord + 2 * block.radius + CHORD_ERROR
+    uncertain = None
+    if farthest > asker.limit_chord - CHORD_ERROR * 4:
+        inside = (chords <= asker.limit_chord + CHORD_ERROR * 4).nonzero()[0]
+        rows, scores = rows[inside], scores[inside]
+        chords, squares = chords[inside], squares[inside]
+        uncertain = chords > asker.limit_chord - CHORD_ERROR * 4
     if farthest < SHORT_CHORD:
         # 2 asin(c/2) = c (1 + c²/24 + 3c⁴/640 + …)
-        arcs = square * np.float32(3 / 640)
+        arcs = squares * np.float32(3 / 640)
         arcs += np.float32(1 / 24)
-        arcs *= square
+        arcs *= squares
         arcs += np.float32(1)
         arcs *= chords
     else:
@@ -158,22 +207,23 @@ def _add_location(
     np.maximum(arcs, np.float32(-80), out=arcs)
     np.exp(arcs, out=arcs)
     arcs *= np.float32(asker.profile["location_weight"])
-    scores += arcs
-
-    if farthest < asker.limit_chord - CHORD_ERROR * 4:
-        return None
-    scores[chords > asker.limit_chord + CHORD_ERROR * 4] = -np.inf
-    uncertain = chords > asker.limit_chord - CHORD_ERROR * 4
-    return uncertain if uncertain.any() else None
+    scores = scores + arcs
+    found = (scores > needed).nonzero()[0]
+    if uncertain is not None:
+        uncertain = uncertain[found]
+    return Scored(rows[found], scores[found], uncertain)
 
 
-def _add_tags(scores: NDArray[np.float32], block: Block, asker: Asker) -> None:
-    """Jaccard index from the rows of each tag of the user that the block has."""
-    tagged = list(block.tagged(asker.tag_nos))
-    if not tagged:
-        return
-    matched = np.bincount(np.concatenate(tagged), minlength=block.size)
-    rows = np.flatnonzero(matched)
-    matched = matched[rows].astype(np.float32)
-    union = np.float32(asker.tag_count) + block.tag_counts[rows] - matched
-    scores[rows] += np.float32(asker.profile["tag_weight"]) * matched / union
+def _chords(
+    block: Block, rows: NDArray[np.intp], asker: Asker
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(n,) chords from the user to rows of a block, and their squares."""
+    is_most = len(rows) * 2 > block.size
+    squares = None
+    for values, own in zip((block.xs, block.ys, block.zs), asker.place, strict=True):
+        step = (values if is_most else values[rows]) - np.float32(own)
+        step *= step
+        squares = step if squares is None else squares + step
+    if is_most:
+        squares = squares[rows]
+    return np.sqrt(squares), squares

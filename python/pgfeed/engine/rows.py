@@ -8,8 +8,18 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-NUMERIC = ("listing_nos", "xs", "ys", "zs", "engagement_scores", "poster_scores",
-           "poster_nos", "created_at", "expires_at", "tag_counts")
+NUMERIC = (
+    "listing_nos",
+    "xs",
+    "ys",
+    "zs",
+    "engagement_scores",
+    "poster_scores",
+    "poster_nos",
+    "created_at",
+    "expires_at",
+    "tag_counts",
+)
 
 
 @dataclass
@@ -53,8 +63,14 @@ class Rows:
 
 def empty() -> Rows:
     """No listings."""
-    dtypes = {"listing_nos": np.int32, "poster_nos": np.int32, "tag_rows": np.int32,
-              "tag_nos": np.int32, "created_at": np.float64, "expires_at": np.float64}
+    dtypes = {
+        "listing_nos": np.int32,
+        "poster_nos": np.int32,
+        "tag_rows": np.int32,
+        "tag_nos": np.int32,
+        "created_at": np.float64,
+        "expires_at": np.float64,
+    }
     return Rows(**{f.name: np.empty(0, dtypes.get(f.name, np.float32)) for f in fields(Rows)})
 
 

@@ -118,10 +118,22 @@ with problems as (
         format('user_uid %s is no user of the files or the database', s.user_uid) as reason
     from staged_interactions as s
     where
-        not exists (select from staged_users as u where u.user_uid = s.user_uid)
-        and not exists (select from staged_posters as p where p.poster_uid = s.user_uid)
-        and not exists (select from staged_listings as l where l.poster_uid = s.user_uid)
-        and not exists (select from feed.users as u where u.user_uid = s.user_uid)
+        not exists (
+            select from staged_users as u
+            where u.user_uid = s.user_uid
+        )
+        and not exists (
+            select from staged_posters as p
+            where p.poster_uid = s.user_uid
+        )
+        and not exists (
+            select from staged_listings as l
+            where l.poster_uid = s.user_uid
+        )
+        and not exists (
+            select from feed.users as u
+            where u.user_uid = s.user_uid
+        )
 
     union all
 
@@ -132,8 +144,14 @@ with problems as (
             as reason
     from staged_interactions as s
     where
-        not exists (select from staged_listings as l where l.listing_id = s.listing_id)
-        and not exists (select from feed.listings as l where l.listing_id = s.listing_id)
+        not exists (
+            select from staged_listings as l
+            where l.listing_id = s.listing_id
+        )
+        and not exists (
+            select from feed.listings as l
+            where l.listing_id = s.listing_id
+        )
 
     union all
 
@@ -168,8 +186,14 @@ with problems as (
         format('user_uid %s is no user of the files or the database', s.user_uid) as reason
     from staged_user_tags as s
     where
-        not exists (select from staged_users as u where u.user_uid = s.user_uid)
-        and not exists (select from feed.users as u where u.user_uid = s.user_uid)
+        not exists (
+            select from staged_users as u
+            where u.user_uid = s.user_uid
+        )
+        and not exists (
+            select from feed.users as u
+            where u.user_uid = s.user_uid
+        )
 )
 
 select

@@ -1,4 +1,5 @@
--- One slice of time into the log, oldest first: what counts depends on what came before.
+-- One slice of time into the log: what counts depends on what came before. Within a slice
+-- the triggers look at all rows at once, so the order there is the primary key's.
 
 insert into feed.user_interactions (
     user_uid,

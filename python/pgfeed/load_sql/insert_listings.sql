@@ -22,7 +22,7 @@ select
     s.listing_id,
     s.poster_uid,
     s.external_id,
-    s.title,
+    coalesce(s.title, s.title_if_none) as title,
     s.description,
     s.url,
     s.image_url,

@@ -17,5 +17,9 @@ select
     least(coalesce(s.first_listing_at + c.shift, now()), now()) as created_at
 from pg_temp.stated_posters as s
 cross join staged_clock as c
-where not exists (select from feed.posters as p where p.poster_uid = s.poster_uid)
+where
+    not exists (
+        select from feed.posters as p
+        where p.poster_uid = s.poster_uid
+    )
 order by s.poster_uid;

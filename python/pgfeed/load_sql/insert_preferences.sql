@@ -15,7 +15,10 @@ select
     coalesce(s.personalization_enabled, true) as personalization_enabled
 from staged_users as s
 where
-    not exists (select from feed.user_feed_preferences as p where p.user_uid = s.user_uid)
+    not exists (
+        select from feed.user_feed_preferences as p
+        where p.user_uid = s.user_uid
+    )
     and (
         s.max_distance is not null
         or s.preferred_tags <> '{}'

@@ -18,11 +18,16 @@ with people as (
         null::double precision as lon,
         null::timestamptz as created_at
     from (
-        select l.poster_uid from staged_listings as l where l.poster_uid is not null
+        select l.poster_uid from staged_listings as l
+        where l.poster_uid is not null
         union
         select q.poster_uid from staged_posters as q
     ) as p
-    where not exists (select from staged_users as s where s.user_uid = p.poster_uid)
+    where
+        not exists (
+            select from staged_users as s
+            where s.user_uid = p.poster_uid
+        )
 ),
 
 newcomers as (
@@ -32,7 +37,11 @@ newcomers as (
         p.lon,
         p.created_at
     from people as p
-    where not exists (select from feed.users as u where u.user_uid = p.user_uid)
+    where
+        not exists (
+            select from feed.users as u
+            where u.user_uid = p.user_uid
+        )
 ),
 
 first_acts as (
@@ -52,7 +61,10 @@ first_acts as (
         where l.created_at is not null
     ) as a
     where
-        a.user_uid in (select n.user_uid from newcomers as n where n.created_at is null)
+        a.user_uid in (
+            select n.user_uid from newcomers as n
+            where n.created_at is null
+        )
     group by a.user_uid
 )
 

@@ -5,5 +5,5 @@ select k.created_at - s.created_at as shift
 from staged_interactions as s
 inner join feed.interaction_keys as k
     on s.user_uid = k.user_uid and s.event_id = k.event_id
-order by s.created_at desc, s.event_id
+order by s.created_at desc, s.event_id asc
 limit 1;

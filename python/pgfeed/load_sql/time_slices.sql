@@ -9,7 +9,9 @@ with numbered as (
 ),
 
 cuts as (
-    select n.created_at from numbered as n where n.row_number %% %(slice_rows)s = 0
+    select n.created_at
+    from numbered as n
+    where mod(n.row_number, %(slice_rows)s) = 0
     union
     select max(n.created_at) as created_at from numbered as n
 )

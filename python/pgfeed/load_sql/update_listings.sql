@@ -4,7 +4,7 @@
 with stated as (
     select
         s.listing_id,
-        s.title,
+        coalesce(s.title, l.title) as title,
         coalesce(l.poster_uid, s.poster_uid) as poster_uid,
         coalesce(s.external_id, l.external_id) as external_id,
         coalesce(s.description, l.description) as description,

@@ -11,4 +11,7 @@ from (
 ) as s
 where
     u.user_uid = s.user_uid
-    and (u.location is null or not ext.st_equals(u.location::ext.geometry, s.location::ext.geometry));
+    and (
+        u.location is null
+        or not ext.st_equals(u.location::ext.geometry, s.location::ext.geometry)
+    );

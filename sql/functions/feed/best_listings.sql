@@ -12,9 +12,11 @@ create or replace function feed.best_listings(
     profile_name text,
     as_of timestamptz,
     wanted integer,
-    exclude uuid []
+    exclude uuid[]
 )
-returns table (listing_nos integer [], collaborative_scores double precision [], neighbor_counts integer [])
+returns table (
+    listing_nos integer[], collaborative_scores double precision[], neighbor_counts integer[]
+)
 language plpython3u
 stable
 set search_path = pg_catalog, pg_temp

@@ -16,7 +16,7 @@ create or replace function feed.candidate_listings(
 returns table (
     listing_id uuid,
     created_at timestamptz,
-    removed_by text [],
+    removed_by text[],
     distance_km double precision,
     matched_tag_count integer,
     has_inferred_tags boolean,
@@ -56,9 +56,10 @@ begin atomic
         + p.collaborative_weight::double precision * s.collaborative_score
         + p.content_weight::double precision * s.content_score
     from feed.ranking_profiles as p
-    cross join lateral feed.user_context(
-        candidate_listings.user_uid, p.inferred_tag_count
-    ) as u
+    cross join
+        lateral feed.user_context(
+            candidate_listings.user_uid, p.inferred_tag_count
+        ) as u
     cross join feed.listings as l
     left join feed.user_listing_states as t
         on
@@ -78,42 +79,50 @@ begin atomic
         on
             l.listing_no = v.listing_no
             and v.model_id = (select c.model_id from ml.current_model as c)
-    cross join lateral (
-        select ext.st_distance(u.location, l.location, false) / 1000 as distance_km
-        offset 0
-    ) as d
-    cross join lateral (
-        select
-            feed.removal_rules(
-                l,
-                t,
-                u.user_uid,
-                u.blocked_tags,
-                d.distance_km,
-                u.max_distance,
-                p.seen_window,
-                candidate_listings.as_of
-            ) as removed_by
-    ) as r
-    cross join lateral (
-        select
-            g.matched_tag_count,
-            feed.location_score(
-                d.distance_km, p.location_decay_km, p.unknown_location_score
-            ) as location_score,
-            feed.tag_score(
-                g.matched_tag_count, cardinality(u.tags), cardinality(l.tags)
-            ) as tag_score,
-            coalesce(m.engagement_score, 0) as engagement_score,
-            feed.recency_score(
-                candidate_listings.as_of - l.created_at, p.recency_half_life
-            ) as recency_score,
-            coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
-            coalesce(k.score, 0) as collaborative_score,
-            feed.content_score(u.feature_vector, v.feature_vector) as content_score
-        from (select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count offset 0) as g
-        offset 0
-    ) as s
+    cross join
+        lateral (
+            select ext.st_distance(u.location, l.location, false) / 1000 as distance_km
+            from (values (1)) as once (n)
+            offset 0
+        ) as d
+    cross join
+        lateral (
+            select
+                feed.removal_rules(
+                    l,
+                    t,
+                    u.user_uid,
+                    u.blocked_tags,
+                    d.distance_km,
+                    u.max_distance,
+                    p.seen_window,
+                    candidate_listings.as_of
+                ) as removed_by
+        ) as r
+    cross join
+        lateral (
+            select
+                g.matched_tag_count,
+                feed.location_score(
+                    d.distance_km, p.location_decay_km, p.unknown_location_score
+                ) as location_score,
+                feed.tag_score(
+                    g.matched_tag_count, cardinality(u.tags), cardinality(l.tags)
+                ) as tag_score,
+                coalesce(m.engagement_score, 0) as engagement_score,
+                feed.recency_score(
+                    candidate_listings.as_of - l.created_at, p.recency_half_life
+                ) as recency_score,
+                coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
+                coalesce(k.score, 0) as collaborative_score,
+                feed.content_score(u.feature_vector, v.feature_vector) as content_score
+            from (
+                select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count
+                from (values (1)) as once (n)
+                offset 0
+            ) as g
+            offset 0
+        ) as s
     where p.profile_name = candidate_listings.profile_name;
 end;
 

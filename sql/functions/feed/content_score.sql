@@ -2,7 +2,7 @@
 --
 -- Called by   feed.candidate_listings
 
-create or replace function feed.content_score(user_vector real [], listing_vector real [])
+create or replace function feed.content_score(user_vector real[], listing_vector real[])
 returns double precision
 language sql
 immutable

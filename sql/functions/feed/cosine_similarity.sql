@@ -2,7 +2,7 @@
 --
 -- Called by   feed.content_score
 
-create or replace function feed.cosine_similarity(a real [], b real [])
+create or replace function feed.cosine_similarity(a real[], b real[])
 returns double precision
 language sql
 immutable

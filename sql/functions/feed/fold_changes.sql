@@ -7,7 +7,7 @@
 -- Writes      feed.listing_blocks, feed.listing_changes
 -- Costs       the blocks that hold, or get, a changed listing
 
-create or replace function feed.fold_changes(chosen integer [] default null)
+create or replace function feed.fold_changes(chosen integer[] default null)
 returns table (changes integer, blocks integer)
 language plpython3u
 set search_path = pg_catalog, pg_temp

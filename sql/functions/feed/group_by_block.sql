@@ -3,8 +3,8 @@
 -- Called by   jobs.refresh_engagement
 -- Costs       the listing_nos of every block, 4 bytes a listing
 
-create or replace function feed.group_by_block(listing_nos integer [])
-returns table (block_no integer, listing_nos_of_block integer [])
+create or replace function feed.group_by_block(listing_nos integer[])
+returns table (block_no integer, listing_nos_of_block integer[])
 language plpython3u
 stable
 set search_path = pg_catalog, pg_temp

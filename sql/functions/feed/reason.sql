@@ -16,10 +16,10 @@ return (
                 order by (components -> c.name ->> 'contribution')::double precision desc, c.n asc
             ) as position
         from unnest(
-            array[
-                'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
-            ]
-        ) with ordinality as c (name, n)
+                array[
+                    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
+                ]
+            ) with ordinality as c (name, n)
         where (components -> c.name ->> 'contribution')::double precision > 0
     ) as f
     where f.position <= 2

@@ -6,13 +6,13 @@ create or replace function feed.removal_rules(
     listing feed.listings,
     state feed.user_listing_states,
     user_uid uuid,
-    blocked_tags text [],
+    blocked_tags text[],
     distance_km double precision,
     max_distance double precision,
     seen_window interval,
     as_of timestamptz
 )
-returns text []
+returns text[]
 language sql
 stable
 parallel safe

@@ -7,9 +7,9 @@ create or replace function feed.rescored_listings(
     user_uid uuid,
     profile_name text,
     as_of timestamptz,
-    listing_nos integer [],
-    collaborative_scores double precision [],
-    neighbor_counts integer []
+    listing_nos integer[],
+    collaborative_scores double precision[],
+    neighbor_counts integer[]
 )
 returns table (
     listing_id uuid,
@@ -52,14 +52,16 @@ begin atomic
         + p.collaborative_weight::double precision * k.collaborative_score
         + p.content_weight::double precision * s.content_score
     from feed.ranking_profiles as p
-    cross join lateral feed.user_context(
-        rescored_listings.user_uid, p.inferred_tag_count
-    ) as u
-    cross join unnest(
-        rescored_listings.listing_nos,
-        rescored_listings.collaborative_scores,
-        rescored_listings.neighbor_counts
-    ) as k (listing_no, collaborative_score, neighbor_count)
+    cross join
+        lateral feed.user_context(
+            rescored_listings.user_uid, p.inferred_tag_count
+        ) as u
+    cross join
+        unnest(
+            rescored_listings.listing_nos,
+            rescored_listings.collaborative_scores,
+            rescored_listings.neighbor_counts
+        ) as k (listing_no, collaborative_score, neighbor_count)
     inner join feed.listings as l using (listing_no)
     left join feed.engagement_metrics as m on l.listing_id = m.listing_id
     left join feed.posters as o on l.poster_uid = o.poster_uid
@@ -67,28 +69,35 @@ begin atomic
         on
             l.listing_no = v.listing_no
             and v.model_id = (select c.model_id from ml.current_model as c)
-    cross join lateral (
-        select ext.st_distance(u.location, l.location, false) / 1000 as distance_km
-        offset 0
-    ) as d
-    cross join lateral (
-        select
-            g.matched_tag_count,
-            feed.location_score(
-                d.distance_km, p.location_decay_km, p.unknown_location_score
-            ) as location_score,
-            feed.tag_score(
-                g.matched_tag_count, cardinality(u.tags), cardinality(l.tags)
-            ) as tag_score,
-            coalesce(m.engagement_score, 0) as engagement_score,
-            feed.recency_score(
-                rescored_listings.as_of - l.created_at, p.recency_half_life
-            ) as recency_score,
-            coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
-            feed.content_score(u.feature_vector, v.feature_vector) as content_score
-        from (select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count offset 0) as g
-        offset 0
-    ) as s
+    cross join
+        lateral (
+            select ext.st_distance(u.location, l.location, false) / 1000 as distance_km
+            from (values (1)) as once (n)
+            offset 0
+        ) as d
+    cross join
+        lateral (
+            select
+                g.matched_tag_count,
+                feed.location_score(
+                    d.distance_km, p.location_decay_km, p.unknown_location_score
+                ) as location_score,
+                feed.tag_score(
+                    g.matched_tag_count, cardinality(u.tags), cardinality(l.tags)
+                ) as tag_score,
+                coalesce(m.engagement_score, 0) as engagement_score,
+                feed.recency_score(
+                    rescored_listings.as_of - l.created_at, p.recency_half_life
+                ) as recency_score,
+                coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
+                feed.content_score(u.feature_vector, v.feature_vector) as content_score
+            from (
+                select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count
+                from (values (1)) as once (n)
+                offset 0
+            ) as g
+            offset 0
+        ) as s
     where
         p.profile_name = rescored_listings.profile_name
         and (d.distance_km <= u.max_distance) is not false;

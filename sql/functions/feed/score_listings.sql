@@ -47,8 +47,8 @@ begin atomic
         c.content_score,
         c.score
     from feed.candidate_listings(
-        score_listings.user_uid, score_listings.profile_name, score_listings.as_of
-    ) as c
+            score_listings.user_uid, score_listings.profile_name, score_listings.as_of
+        ) as c
     -- Not `= 0`, which the planner takes for a rare event.
     where cardinality(c.removed_by) < 1;
 end;

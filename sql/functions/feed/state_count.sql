@@ -19,4 +19,5 @@ return case type
     when 'dismiss' then (state).dismiss_count
 end;
 
-comment on function feed.state_count is 'The count of a user_listing_states row that belongs to type.';
+comment on function feed.state_count is
+'The count of a user_listing_states row that belongs to type.';

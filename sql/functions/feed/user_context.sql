@@ -12,11 +12,11 @@ returns table (
     user_no integer,
     location ext.geography,
     max_distance double precision,
-    tags text [],
+    tags text[],
     has_inferred_tags boolean,
-    blocked_tags text [],
+    blocked_tags text[],
     is_personalized boolean,
-    feature_vector real []
+    feature_vector real[]
 )
 language sql
 stable

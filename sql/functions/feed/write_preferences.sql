@@ -21,8 +21,12 @@ begin
         if
             fields ? tag_field
             and (
-                jsonb_typeof(fields -> tag_field) not in ('array', 'null')
-                or jsonb_path_exists(fields, format('$.%s[*] ? (@.type() != "string")', tag_field)::jsonpath)
+                case jsonb_typeof(fields -> tag_field)
+                    when 'null' then false
+                    when 'array'
+                        then jsonb_path_exists(fields -> tag_field, '$[*] ? (@.type() != "string")')
+                    else true
+                end
             )
         then
             raise sqlstate 'PT400' using

@@ -18,7 +18,7 @@ begin
                 hint = 'Say for which user: user_uid=….';
         end if;
 
-        if acting_for.user_uid is distinct from caller and not exists (
+        if coalesce(acting_for.user_uid, caller) is distinct from caller and not exists (
             select from feed.users as u
             where u.user_uid = acting_for.user_uid
         ) then

@@ -32,8 +32,8 @@ begin
         select
             current_id,
             m.listing_no,
-            m.feature_vector
-        from ml.make_listing_vectors(current_id, wanted[first:first + step - 1]) as m
+            m.feature_vector::real[]
+        from ml.project_listings(current_id, wanted[first:first + step - 1]) as m
         order by m.listing_no
         on conflict (model_id, listing_no) do update
         set feature_vector = excluded.feature_vector

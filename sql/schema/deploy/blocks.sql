@@ -26,6 +26,14 @@ create table feed.listing_changes (
     constraint change_is_of_a_listing_or_a_poster check (num_nonnulls(listing_no, poster_no) = 1)
 );
 
+-- Every feed reads it whole, and folds leave it empty: what is dead must go at once.
+alter table feed.listing_changes set (
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_insert_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0
+);
+
 comment on table feed.listing_changes is
 'What changed since the blocks were written: one row a change, appended by trigger and taken
 out by the fold that read it. Append-only, so that a fold cannot take out what it has not seen.';
@@ -107,7 +115,8 @@ comment on column feed.listing_blocks.engagement_scores is 'float32.';
 comment on column feed.listing_blocks.poster_scores is 'float32.';
 comment on column feed.listing_blocks.poster_nos is 'int32: feed.users.user_no; 0 for no poster.';
 comment on column feed.listing_blocks.created_at is 'float64: seconds since 1970.';
-comment on column feed.listing_blocks.expires_at is 'float64: seconds since 1970; infinity for never.';
+comment on column feed.listing_blocks.expires_at is
+'float64: seconds since 1970; infinity for never.';
 comment on column feed.listing_blocks.tag_counts is 'float32: number of tags.';
 comment on column feed.listing_blocks.tag_nos is 'int32: the tags in the block, ascending.';
 comment on column feed.listing_blocks.tag_starts is
@@ -118,7 +127,7 @@ comment on index feed.listing_blocks_pkey is 'Serves feeds and folds: one block.
 create table feed.block_parameters (
     is_only_row boolean primary key default true
     constraint block_parameters_have_one_row check (is_only_row),
-    block_size integer not null default 4096
+    block_size integer not null default 16384
     constraint block_size_is_at_least_2 check (block_size between 2 and 65536)
 );
 

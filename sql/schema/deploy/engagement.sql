@@ -37,7 +37,8 @@ comment on column feed.engagement_metrics.trending_score is
 'Decayed points of the last seven days, as the hourly job stored it.';
 comment on column feed.engagement_metrics.is_stale is
 'The counts have changed since engagement_score was computed.';
-comment on index feed.engagement_metrics_pkey is 'Serves counting and scoring: one listing''s counters.';
+comment on index feed.engagement_metrics_pkey is
+'Serves counting and scoring: one listing''s counters.';
 
 create index engagement_metrics_stale_idx on feed.engagement_metrics (listing_id) where is_stale;
 comment on index feed.engagement_metrics_stale_idx is

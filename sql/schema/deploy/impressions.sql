@@ -24,7 +24,8 @@ comment on column feed.feed_impressions.position is 'At which rank, from 1.';
 comment on column feed.feed_impressions.score is 'With which score.';
 comment on column feed.feed_impressions.profile_name is 'Ranked by which profile.';
 comment on column feed.feed_impressions.created_at is 'When.';
-comment on index feed.feed_impressions_pkey is 'One impression a ticket; a user''s own impressions.';
+comment on index feed.feed_impressions_pkey is
+'One impression a ticket; a user''s own impressions.';
 
 create index feed_impressions_listing_idx on feed.feed_impressions (listing_id);
 comment on index feed.feed_impressions_listing_idx is

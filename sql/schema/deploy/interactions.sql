@@ -56,7 +56,8 @@ comment on column feed.user_interactions.type is 'Did what.';
 comment on column feed.user_interactions.metadata is
 'An object; {"seconds": 42} on a view is how long it was looked at.';
 comment on column feed.user_interactions.created_at is 'When it happened.';
-comment on column feed.user_interactions.event_id is 'The client''s id of the event: a second try changes nothing.';
+comment on column feed.user_interactions.event_id is
+'The client''s id of the event: a second try changes nothing.';
 comment on index feed.user_interactions_pkey is
 'Serves what counts (is there another of this pair and hour?) and a user''s own history.';
 
@@ -120,10 +121,12 @@ comment on column feed.user_listing_states.user_no is 'The user: feed.users.user
 comment on column feed.user_listing_states.listing_no is 'The listing: feed.listings.listing_no.';
 comment on column feed.user_listing_states.view_count is 'Views in the log, counted or not.';
 comment on column feed.user_listing_states.click_count is 'Clicks in the log, counted or not.';
-comment on column feed.user_listing_states.apply_count is 'Applications in the log, counted or not.';
+comment on column feed.user_listing_states.apply_count is
+'Applications in the log, counted or not.';
 comment on column feed.user_listing_states.save_count is 'Saves in the log, counted or not.';
 comment on column feed.user_listing_states.share_count is 'Shares in the log, counted or not.';
-comment on column feed.user_listing_states.dismiss_count is 'Dismissals in the log, counted or not.';
+comment on column feed.user_listing_states.dismiss_count is
+'Dismissals in the log, counted or not.';
 comment on column feed.user_listing_states.strongest_weight is
 'The greatest feed.interaction_weights.weight among the types with a count.';
 comment on column feed.user_listing_states.is_dismissed is 'Dismissed, and not retracted.';

@@ -37,13 +37,16 @@ running as long as its job''s advisory lock is held, and failed otherwise.';
 comment on column jobs.runs.run_id is 'Counts up.';
 comment on column jobs.runs.job is 'Name of the job: train_models, refresh_engagement, …';
 comment on column jobs.runs.started_at is 'When the work began.';
-comment on column jobs.runs.finished_at is 'When it was done; null while running or after a failure.';
+comment on column jobs.runs.finished_at is
+'When it was done; null while running or after a failure.';
 comment on column jobs.runs.rows is 'Rows that the run wrote.';
 comment on column jobs.runs.details is 'Counts and seconds by stage, as the job reports them.';
-comment on column jobs.runs.backend_pid is 'The server process, to cancel it or to find it in the log.';
+comment on column jobs.runs.backend_pid is
+'The server process, to cancel it or to find it in the log.';
 comment on index jobs.runs_pkey is 'Serves jobs.finish_run.';
 
 create index runs_latest_idx on jobs.runs (job, started_at desc);
-comment on index jobs.runs_latest_idx is 'Serves the doctor and analytics: the latest runs of a job.';
+comment on index jobs.runs_latest_idx is
+'Serves the doctor and analytics: the latest runs of a job.';
 
 commit;

@@ -20,7 +20,9 @@ create table feed.listings (
     url text
     constraint url_is_http check (url ~* '^https?://\S+$' and length(url) <= 2000),
     image_url text
-    constraint image_url_is_http check (image_url ~* '^https?://\S+$' and length(image_url) <= 2000),
+    constraint image_url_is_http check (
+        image_url ~* '^https?://\S+$' and length(image_url) <= 2000
+    ),
     attributes jsonb not null default '{}'
     constraint attributes_are_an_object check (jsonb_typeof(attributes) = 'object'),
     tags text[] not null default '{}'
@@ -47,13 +49,15 @@ comment on column feed.listings.title is 'One line.';
 comment on column feed.listings.description is 'Plain text.';
 comment on column feed.listings.url is 'Where it can be read in full.';
 comment on column feed.listings.image_url is 'A picture.';
-comment on column feed.listings.attributes is 'Whatever the marketplace shows beside it; not ranked.';
+comment on column feed.listings.attributes is
+'Whatever the marketplace shows beside it; not ranked.';
 comment on column feed.listings.tags is 'Normalised: feed.normalized_tags.';
 comment on column feed.listings.location is 'Where it takes place; null for remote.';
 comment on column feed.listings.compensation is 'Pay or price, in currency.';
 comment on column feed.listings.currency is 'ISO 4217.';
 comment on column feed.listings.status is 'open or closed.';
-comment on column feed.listings.created_at is 'Set by the server at the first write; never renewed.';
+comment on column feed.listings.created_at is
+'Set by the server at the first write; never renewed.';
 comment on column feed.listings.expires_at is 'From then on it is in no feed; null for never.';
 comment on column feed.listings.changed_xid is
 'Transaction that last changed what is ranked; tells training what it has not seen.';
@@ -69,6 +73,7 @@ create index listings_tags_idx on feed.listings using gin (tags);
 comment on index feed.listings_tags_idx is 'Serves clients that filter api.listings by tag.';
 
 create index listings_newest_idx on feed.listings (created_at desc, listing_id);
-comment on index feed.listings_newest_idx is 'Serves clients that page through api.listings, newest first.';
+comment on index feed.listings_newest_idx is
+'Serves clients that page through api.listings, newest first.';
 
 commit;

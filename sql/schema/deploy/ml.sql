@@ -53,7 +53,7 @@ create table ml.training_parameters (
     constraint random_seed_is_not_negative check (random_seed >= 0),
     thread_count smallint not null default 2
     constraint thread_count_is_between_1_and_64 check (thread_count between 1 and 64),
-    products_per_step bigint not null default 60000000
+    products_per_step bigint not null default 40000000
     constraint products_per_step_is_positive check (products_per_step > 0),
     rows_per_step integer not null default 20000
     constraint rows_per_step_is_between_1_and_100000

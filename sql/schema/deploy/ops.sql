@@ -5,7 +5,8 @@ set local role feed_owner;
 
 create table ops.source_files (
     path text primary key,
-    sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
+    sha256 text not null
+    constraint sha256_has_64_hex_digits check (sha256 ~ '^[0-9a-f]{64}$'),
     applied_at timestamptz not null default now()
 );
 

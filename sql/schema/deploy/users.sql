@@ -36,7 +36,8 @@ comment on column feed.users.user_no is 'Dense number of the user: the row of ev
 comment on column feed.users.location is 'Where the user is; null if unknown.';
 comment on column feed.users.created_at is 'When the user became known.';
 comment on index feed.users_pkey is 'Serves every request: the token''s sub to user_no.';
-comment on index feed.users_user_no_key is 'Serves training and the neighbors: user_no to the user.';
+comment on index feed.users_user_no_key is
+'Serves training and the neighbors: user_no to the user.';
 
 create table feed.user_feed_preferences (
     user_uid uuid primary key references feed.users on delete cascade,

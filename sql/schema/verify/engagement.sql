@@ -11,7 +11,7 @@ select
     m.engagement_score,
     m.trending_score,
     m.is_stale,
-    b.view_count
+    b.view_count as base_view_count
 from feed.engagement_metrics as m
 inner join feed.engagement_base as b using (listing_id)
 where false;

@@ -24,8 +24,10 @@ begin
 
     new.created_at := old.created_at;
 
-    if (new.tags, new.location, new.compensation, new.status, new.expires_at)
-        is distinct from (old.tags, old.location, old.compensation, old.status, old.expires_at)
+    if
+        (new.tags, new.location, new.compensation, new.currency, new.status, new.expires_at)
+        is distinct from
+        (old.tags, old.location, old.compensation, old.currency, old.status, old.expires_at)
     then
         new.changed_xid := pg_current_xact_id();
     end if;

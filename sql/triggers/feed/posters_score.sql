@@ -8,8 +8,13 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- A negative count is for the table's constraints to name; here it must not divide by zero
+    -- or have a logarithm.
     new.poster_score := feed.poster_score(
-        new.average_rating, new.rating_count, new.accepted_count, new.completed_count
+        new.average_rating,
+        greatest(new.rating_count, 0),
+        greatest(new.accepted_count, 0),
+        greatest(new.completed_count, 0)
     );
 
     return new;

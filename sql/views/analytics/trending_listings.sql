@@ -24,7 +24,8 @@ where
 
 comment on view analytics.trending_listings is
 'Open listings by what happened with them in the last seven days, with their counters.
-Example: select rank, title, trending_score from analytics.trending_listings order by rank limit 20;';
+Example: select rank, title, trending_score from analytics.trending_listings
+order by rank limit 20;';
 comment on column analytics.trending_listings.rank is '1 is what trends most.';
 comment on column analytics.trending_listings.listing_id is 'The listing.';
 comment on column analytics.trending_listings.title is 'Its title.';

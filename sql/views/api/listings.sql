@@ -36,7 +36,8 @@ comment on column api.listings.title is 'One line, at most 300 characters.';
 comment on column api.listings.description is 'Plain text.';
 comment on column api.listings.url is 'Where it can be read in full.';
 comment on column api.listings.image_url is 'A picture.';
-comment on column api.listings.attributes is 'An object of whatever the marketplace shows beside it.';
+comment on column api.listings.attributes is
+'An object of whatever the marketplace shows beside it.';
 comment on column api.listings.tags is 'Trimmed, lower case, distinct.';
 comment on column api.listings.lat is 'Latitude in degrees; null for remote.';
 comment on column api.listings.lon is 'Longitude in degrees; null for remote.';

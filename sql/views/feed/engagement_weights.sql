@@ -13,3 +13,9 @@ select
 from feed.interaction_weights as w;
 
 comment on view feed.engagement_weights is 'feed.interaction_weights as one row.';
+comment on column feed.engagement_weights.view_weight is 'Points of a view.';
+comment on column feed.engagement_weights.click_weight is 'Points of a click.';
+comment on column feed.engagement_weights.apply_weight is 'Points of an application.';
+comment on column feed.engagement_weights.save_weight is 'Points of a save.';
+comment on column feed.engagement_weights.share_weight is 'Points of a share.';
+comment on column feed.engagement_weights.dismiss_weight is 'Points of a dismissal.';

@@ -39,3 +39,10 @@ group by t.listing_id;
 comment on view feed.expected_engagement is
 'The six counters of every listing recounted from the log and engagement_base: what
 feed.engagement_metrics must hold.';
+comment on column feed.expected_engagement.listing_id is 'The listing.';
+comment on column feed.expected_engagement.view_count is 'Counted views.';
+comment on column feed.expected_engagement.click_count is 'Counted clicks.';
+comment on column feed.expected_engagement.apply_count is 'Counted applications.';
+comment on column feed.expected_engagement.save_count is 'Counted saves.';
+comment on column feed.expected_engagement.share_count is 'Counted shares.';
+comment on column feed.expected_engagement.dismiss_count is 'Counted dismissals.';

@@ -37,3 +37,13 @@ cross join lateral (
 comment on view jobs.run_states is
 'Every run of a job with its state: finished, running, or failed (neither finished nor holding
 the job''s lock).';
+comment on column jobs.run_states.run_id is 'The run.';
+comment on column jobs.run_states.job is 'Its job.';
+comment on column jobs.run_states.started_at is 'When the work began.';
+comment on column jobs.run_states.finished_at is 'When it was done; null unless finished.';
+comment on column jobs.run_states.duration is
+'How long it took, or has been running; null if it failed.';
+comment on column jobs.run_states.rows is 'Rows that it wrote.';
+comment on column jobs.run_states.details is 'Counts and seconds by stage.';
+comment on column jobs.run_states.backend_pid is 'The server process.';
+comment on column jobs.run_states.state is 'finished, running or failed.';

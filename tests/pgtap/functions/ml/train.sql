@@ -12,7 +12,7 @@ from
     unnest(
         array[
             'ml.train(timestamptz, bigint, jsonb)', 'ml.write_listing_vectors(integer[])',
-            'ml.make_listing_vectors(integer, integer[])', 'ml.forget_user(integer[])',
+            'ml.project_listings(integer, integer[])', 'ml.forget_user(integer[])',
             'ml.copy_rows(text, bytea)', 'ml.model_for_writing()'
         ]
     ) as f (name)

@@ -1,0 +1,139 @@
+-- feed.component_facts: the fact behind each component, in words
+
+begin;
+select plan(23);
+
+-- the fact of a component of a listing
+create function tests.fact(
+    listing text,
+    component text,
+    distance_km double precision default null,
+    matched_tag_count integer default 0,
+    has_inferred_tags boolean default false,
+    neighbor_count integer default 0,
+    content_score double precision default 0
+)
+returns text
+language sql
+return feed.component_facts(
+    tests.listing_id(listing),
+    distance_km,
+    matched_tag_count,
+    has_inferred_tags,
+    neighbor_count,
+    content_score,
+    '2026-06-01 12:00Z'
+) ->> component;
+
+select tests.listing(
+    'bicycle', tags => '{a,b,c}', lat => 47, lon => 8, created_at => '2026-05-29 11:00Z'
+);
+select tests.listing('remote', tags => '{a}', created_at => '2026-06-01 12:00Z');
+
+select is(
+    tests.fact('bicycle', 'location', distance_km => 1.92), '1.9 km away', 'the distance is said'
+);
+select is(
+    tests.fact('remote', 'location'), 'not tied to a place', 'a listing without a place says so'
+);
+select is(
+    tests.fact('bicycle', 'location'),
+    'we do not know where you are',
+    'and so does one for a user without a place'
+);
+select is(
+    tests.fact('bicycle', 'tag', matched_tag_count => 2),
+    '2 of 3 tags are yours',
+    'tags are counted'
+);
+select is(
+    tests.fact('bicycle', 'tag', matched_tag_count => 1), '1 of 3 tags is yours', 'one tag is one'
+);
+select is(
+    tests.fact('remote', 'tag', matched_tag_count => 1), '1 of 1 tag is yours', 'of one is one'
+);
+select is(
+    tests.fact('bicycle', 'tag', matched_tag_count => 2, has_inferred_tags => true),
+    '2 of 3 tags you often choose',
+    'inferred tags are not called the user''s'
+);
+select is(
+    tests.fact('bicycle', 'engagement'), 'nobody has seen it yet', 'no engagement is said'
+);
+
+select tests.user(n)
+from unnest(array['ann', 'bob']) as n;
+select tests.interaction('ann', 'bicycle', 'dismiss', '2026-05-30 10:00Z');
+
+select is(
+    tests.fact('bicycle', 'engagement'),
+    'nobody has seen it yet',
+    'a dismissal is no fact to boast of'
+);
+
+select tests.interaction(u, 'bicycle', t.type, '2026-05-30 11:00Z')
+from unnest(array['ann', 'bob']) as u
+cross join unnest(array['view', 'save']::feed.interaction_type[]) as t (type);
+select tests.interaction('ann', 'bicycle', t.type, '2026-05-30 11:00Z')
+from unnest(array['apply', 'share', 'click']::feed.interaction_type[]) as t (type);
+
+select is(
+    tests.fact('bicycle', 'engagement'),
+    '1 application, 2 saves, 1 share, 1 click, 2 views',
+    'what counts is said, the strongest first'
+);
+select is(tests.fact('bicycle', 'recency'), 'posted 3 days ago', 'the age is said');
+select is(tests.fact('remote', 'recency'), 'posted just now', 'as is its newness');
+select is(tests.fact('bicycle', 'poster'), 'poster unknown', 'nobody posted it');
+
+select tests.poster('new');
+select tests.poster('rated', 4.75, 12, 0, 0);
+select tests.poster('unrated', null, 0, 4, 3);
+select tests.poster('known', 3.999, 1, 1, 1);
+select tests.poster('odd', null, 3, 0, 0);
+select tests.listing('by ' || p, poster => p)
+from unnest(array['new', 'rated', 'unrated', 'known', 'odd']) as p;
+
+select is(tests.fact('by ' || c.poster, 'poster'), c.fact, 'a poster who is ' || c.poster)
+from
+    (
+        values
+        ('new', 'a new poster'),
+        ('rated', 'poster rated 4.8 by 12'),
+        ('unrated', 'poster not rated yet, 3 of 4 deals completed'),
+        ('known', 'poster rated 4.0 by 1, 1 of 1 deal completed'),
+        ('odd', 'poster not rated yet')
+    ) as c (poster, fact);
+
+select is(
+    tests.fact('bicycle', 'collaborative', neighbor_count => 1),
+    '1 user with a taste like yours chose it',
+    'one similar user is one'
+);
+select is(
+    tests.fact('bicycle', 'collaborative', neighbor_count => 7),
+    '7 users with a taste like yours chose it',
+    'seven are seven'
+);
+select is(
+    tests.fact('bicycle', 'content', content_score => 0.876),
+    '88 % like what you chose before',
+    'likeness is in hundredths'
+);
+select is(
+    (
+        select count(*) from jsonb_object_keys(
+                feed.component_facts(tests.listing_id('bicycle'), 1, 0, false, 0, 0, now())
+            )
+    ),
+    7::bigint,
+    'there is a fact for each of the seven'
+);
+select is(
+    feed.component_facts(tests.listing_id('no such'), 1, 0, false, 0, 0, now()),
+    null,
+    'no listing has no facts'
+);
+
+select finish();
+rollback;

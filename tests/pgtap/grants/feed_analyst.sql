@@ -1,0 +1,66 @@
+-- feed_analyst: reads analytics, nothing else.
+
+begin;
+select plan(15);
+
+select results_eq(
+    $$select tests.schemas_of('feed_analyst')$$, $$values ('analytics')$$, 'it may use one schema'
+);
+select results_eq(
+    $$select tests.functions_of('feed_analyst')$$,
+    $$values ('jobs.lock_key')$$,
+    'it may call nothing but what a view of its needs'
+);
+select results_eq(
+    $$select tests.rights_of('feed_analyst')$$,
+    $$
+    values
+    ('analytics.job_health: select'),
+    ('analytics.listing_engagement: select'),
+    ('analytics.trending_listings: select')
+    $$,
+    'it may read three views'
+);
+
+select tests.user('ann', lat => 47, lon => 8);
+select tests.listing('bicycle', poster => 'pat');
+select tests.interaction('ann', 'bicycle', 'save');
+select tests.act_as_analyst();
+
+select results_eq(
+    'select title, save_count from analytics.listing_engagement',
+    $$values ('bicycle', 1)$$,
+    'it sees what happens with listings'
+);
+select lives_ok('select from analytics.trending_listings', 'it sees what trends');
+select results_eq(
+    'select job from analytics.job_health order by job',
+    $$values ('keep_house'), ('refresh_engagement'), ('refresh_trending'), ('train_models')$$,
+    'it sees how the jobs fare'
+);
+select is_empty(
+    $$
+    select c.oid::regclass, a.attname
+    from pg_class as c
+    inner join pg_attribute as a on c.oid = a.attrelid
+    where
+        c.relnamespace = 'analytics'::regnamespace
+        and a.attname in ('user_uid', 'user_no', 'location', 'lat', 'lon', 'event_id')
+    $$,
+    'nothing of a user is in analytics'
+);
+select throws_ok(c.query, '42501', null, c.description)
+from
+    (
+        values
+        ('select from feed.users', 'it sees no user'),
+        ('select from feed.user_interactions', 'nor what they did'),
+        ('select from feed.user_listing_states', 'nor the matrix'),
+        ('select from ml.user_vectors', 'nor what was learned of them'),
+        ('select from api.listings', 'it is no client'),
+        ('select api.get_feed()', 'it has no feed'),
+        ('call jobs.refresh_engagement()', 'it runs no job')
+    ) as c (query, description);
+
+select finish();
+rollback;
