@@ -71,7 +71,9 @@ def test_ratios_are_those_of_the_two_figures(figures: list[Figure]) -> None:
 
 @pytest.mark.slow
 def test_a_second_run_finds_the_world_and_the_users(figures: list[Figure], home: Path) -> None:
-    with Instance(home / "bench-tiny").connect() as connection:
+    instance = Instance(home / "bench-tiny")
+    instance.read_env()
+    with instance.connect() as connection:
 
         def world() -> tuple[object, ...]:
             return connection.execute(

@@ -148,7 +148,7 @@ def by_kind(bench: Bench) -> Iterator[Figure]:
             for kind in KINDS:
                 samples[kind] = _rounds(session, bench.askers[kind], advance)
         memory = anonymous_memory_mb(session.pid)
-    for kind in KINDS:
+    for kind in filter(samples.get, KINDS):
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
             value = percentile(samples[kind], share)
             yield bench.figure(f"feed_{kind}_{name}_ms", value, "ms")

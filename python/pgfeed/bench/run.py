@@ -18,7 +18,7 @@ from pgfeed.progress import Stages
 SIZES = {
     "tiny": Sizes(reference=3, plain=5, cold=2, gateway=5, requests=10),
     "small": Sizes(reference=12, plain=40),
-    "medium": Sizes(reference=6, plain=30),
+    "medium": Sizes(reference=6, plain=20),
 }
 
 PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
@@ -81,7 +81,7 @@ def prepare(server: Server, scale: str, stages: Stages) -> Bench:
     with stages.stage("choosing users"), server.connect() as connection:
         chosen = askers(connection, catalogue)
         connection.execute("analyze feed.user_listing_states")
-    return Bench(server, scale, SIZES[scale], stages, chosen, catalogue)
+    return Bench(server, scale, SIZES.get(scale, SIZES["small"]), stages, chosen, catalogue)
 
 
 def growth(bench: Bench, small: Server) -> Iterator[Figure]:

@@ -42,7 +42,7 @@ left join (
 ) as a using (user_no)
 """
 
-# How many users of each kind.
+# How many users of each kind, in a world that has enough.
 KINDS = {
     "mix": 200,
     "dense": 20,
@@ -134,9 +134,12 @@ def _choose(connection: psycopg.Connection, catalogue: Catalogue) -> dict[str, l
     changed: set[UUID] = set()
     kept: set[UUID] = set()
     for kind, users in candidates.items():
+        # A kind may not take so many that nobody is left for the others.
+        most = len(everybody) // (4 if kind == "mix" else 20)
         is_changed = kind in ("nobody_near", "many_seen", "many_tags", "writer")
         avoided = changed | kept if is_changed else set()
-        uids = [u.user_uid for u in users if u.user_uid not in avoided][: KINDS[kind]]
+        uids = [u.user_uid for u in users if u.user_uid not in avoided]
+        uids = uids[: min(KINDS[kind], most)]
         (changed if is_changed else kept).update(uids)
         chosen[kind] = uids
     chosen["brand_new"] = [uuid5(NAMESPACE, str(n)) for n in range(KINDS["brand_new"])]

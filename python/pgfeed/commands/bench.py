@@ -19,7 +19,12 @@ from pgfeed.progress import Stages
 )
 @click.option("--rebuild", is_flag=True, help="Load the world anew.")
 @click.option("--document", is_flag=True, help="Write the figures into docs/benchmarks.md.")
-@click.option("--plot", "is_plot", is_flag=True, help="Only the plot of latency by listings.")
+@click.option(
+    "--plot",
+    "is_plot",
+    is_flag=True,
+    help="Only the plot of latency by listings; --home is then that of the medium world.",
+)
 @click.option("--only", multiple=True, help="Only these parts; see pgfeed.bench.run.PARTS.")
 def bench(
     scale: str,
@@ -40,7 +45,7 @@ def bench(
     if is_plot:
         from pgfeed.bench.plot import plot
 
-        plot(repository, homes, stages)
+        plot(repository, homes, home, stages)
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):
