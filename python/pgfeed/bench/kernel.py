@@ -141,16 +141,16 @@ def _with_content(
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Content of those rows only that it can lift among the best."""
     weight = np.float32(user.profile["content_weight"])
-    if user.vector is None:
-        rows = np.flatnonzero(scores > _cut(scores, wanted))
-        total = scores[rows]
-    else:
-        first = np.flatnonzero(scores > _cut(scores, FIRST))
-        total = scores[first] + weight * np.maximum(c.vectors[first] @ user.vector, 0)
-        rows = np.flatnonzero(scores > max(_cut(total, wanted) - weight, np.float32(-1e30)))
+    rows = np.flatnonzero(scores > np.float32(-1e30))
+    total = scores[rows]
+    if user.vector is not None:
+        first = rows[total > _cut(total, FIRST)]
+        firsts = scores[first] + weight * np.maximum(c.vectors[first] @ user.vector, 0)
+        rows = rows[total > _cut(firsts, wanted) - weight]
         total = scores[rows] + weight * np.maximum(c.vectors[rows] @ user.vector, 0)
-    order = np.argsort(-total, kind="stable")[:wanted]
-    return c.listing_nos[rows[order]], total[order]
+    chosen = np.flatnonzero(total > _cut(total, wanted))
+    chosen = chosen[np.argsort(-total[chosen], kind="stable")[:wanted]]
+    return c.listing_nos[rows[chosen]], total[chosen]
 
 
 def _cut(scores: NDArray[np.float32], wanted: int) -> np.float32:
@@ -158,4 +158,4 @@ def _cut(scores: NDArray[np.float32], wanted: int) -> np.float32:
     if len(scores) <= wanted:
         return np.float32(-1e30)
     place = len(scores) - wanted
-    return max(np.partition(scores, place)[place] - np.float32(1e-6), np.float32(-1e30))
+    return np.partition(scores, place)[place] - np.float32(1e-6)
