@@ -450,7 +450,11 @@ left join feed.user_context(%(user)s, 0) as u on true
 where
     p.profile_name = %(profile)s
     and abs(coalesce(r.distance_km, 0) - coalesce(u.max_distance, 1e9)) > 0.01
-    and (r.score - p.content_weight * r.content_score - k.score between -1e-5 and 1e-5) is not true
+    -- float32, and a place that is off by a metre
+    and (
+        abs(r.score - p.content_weight * r.content_score - k.score)
+        < 1e-5 + 0.0013 * p.location_weight / p.location_decay_km
+    ) is not true
 """
 
 

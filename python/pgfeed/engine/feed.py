@@ -16,7 +16,6 @@ from pgfeed.engine.blocks import Block
 from pgfeed.engine.cache import Cache, Changes, Database
 from pgfeed.engine.kernel import (
     CHORD_ERROR,
-    SCORE_ERROR,
     Asker,
     Scored,
     nearest_chord,
@@ -199,7 +198,10 @@ def search(
     cache.refresh(database)
     changes = cache.changes(database)
     best = Best(wanted)
-    slack = SCORE_ERROR + (asker.profile["content_weight"] if asker.vector is not None else 0.0)
+    # The cut and the listing may both be off; what content adds is not known yet.
+    slack = 2 * asker.score_error
+    if asker.vector is not None:
+        slack += asker.profile["content_weight"]
     _score_changes(changes, asker, best, slack, removed, chosen.listing_nos, contributions)
     _score_blocks(
         database, cache, changes, asker, best, slack, removed, chosen.listing_nos, contributions
@@ -365,7 +367,7 @@ def _narrow(
     while len(totals) < len(listing_nos):
         start = len(totals)
         # All that a perfect content could lift above the threshold, not too many at once.
-        hopeful = int(np.searchsorted(-scores, -(threshold - weight - SCORE_ERROR)))
+        hopeful = int(np.searchsorted(-scores, -(threshold - weight - asker.score_error)))
         end = min(hopeful, start + max(wanted, CONTENT_STEP))
         if end <= start:
             break
@@ -374,7 +376,7 @@ def _narrow(
         top = totals[certain[: len(totals)]]
         if len(top) >= wanted:
             threshold = np.partition(top, len(top) - wanted)[len(top) - wanted]
-    return listing_nos[: len(totals)][totals > threshold - 2 * SCORE_ERROR]
+    return listing_nos[: len(totals)][totals > threshold - 2 * asker.score_error]
 
 
 def _contents(

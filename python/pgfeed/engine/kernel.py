@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pgfeed.engine.blocks import CHORD_ERROR, Block
 
 EARTH_RADIUS_KM = 6371.0088
-# Scores in float32 are off by less than this; whatever is nearer to the cut is kept.
-SCORE_ERROR = 1e-5
+# Sums of float32 contributions are off by less than this, but for the place.
+SUM_ERROR = 5e-6
 # Up to this chord the arc is the chord and two terms of its series, to float32.
 SHORT_CHORD = 0.2
 
@@ -40,8 +40,13 @@ class Asker:
     as_of: float
     collaborative_limit: float = 0.0
     limit_chord: float = field(init=False)
+    score_error: float = field(init=False)
 
     def __post_init__(self) -> None:
+        # Scores in float32 are off by less than this; whatever is nearer to the cut is kept.
+        # A place is off by a metre, which is much where the decay is short.
+        steepest = self.profile["location_weight"] / self.profile["decay_km"]
+        self.score_error = SUM_ERROR + steepest * EARTH_RADIUS_KM * 2 * CHORD_ERROR
         self.limit_chord = np.inf
         if self.place is not None and self.max_distance is not None:
             angle = min(self.max_distance / EARTH_RADIUS_KM, np.pi)
@@ -77,7 +82,7 @@ def score_limit(block: Block, chord: float, asker: Asker) -> float:
         + (asker.profile["tag_weight"] if len(asker.tag_nos) else 0.0)
         + asker.collaborative_limit
         + (asker.profile["content_weight"] if asker.vector is not None else 0.0)
-        + SCORE_ERROR
+        + asker.score_error
     )
 
 
@@ -86,7 +91,7 @@ class Scored:
     """Listings of a block that are eligible and may be among the best.
 
     rows: (n,) rows of the block
-    scores: (n,) float32 without content, within SCORE_ERROR
+    scores: (n,) float32 without content, within the asker's score_error
     uncertain: (n,) so near to max_distance that float32 cannot tell; None for none
     """
 
@@ -125,7 +130,7 @@ def score(
 
     # -inf is for what is not eligible; nothing that is scores below 0.
     location = location_limit(block, chord, asker)
-    rows = (scores > max(needed - location - SCORE_ERROR, -1.0)).nonzero()[0]
+    rows = (scores > max(needed - location - asker.score_error, -1.0)).nonzero()[0]
     kept = scores[rows]
     if block.is_remote or asker.place is None:
         kept += np.float32(location)

@@ -9,7 +9,8 @@ immutable
 parallel safe
 return case
     when type in ('apply', 'save', 'dismiss') then '-infinity'
-    else date_trunc('hour', created_at, 'UTC')
+    -- not date_trunc, which is stable and would keep this from being inlined
+    else date_bin('1 hour', created_at, '2000-01-01 00:00:00+00'::timestamptz)
 end;
 
 comment on function feed.dedup_hour is

@@ -13,7 +13,7 @@ parallel safe
 return (
     select coalesce(array_agg(distinct t.tag collate "C" order by t.tag collate "C"), '{}')
     from (
-        select lower(regexp_replace(u.tag, '^\s+|\s+$', '', 'g')) as tag
+        select lower(btrim(u.tag, E' \t\n\r\f\x0b')) as tag
         from unnest(normalized_tags.tags) as u (tag)
     ) as t
     where t.tag <> ''

@@ -56,7 +56,9 @@ begin
                 from feed.user_interactions as o
                 where
                     o.user_uid = g.user_uid
-                    and o.listing_id = g.listing_id
+                    and (o.listing_id, o.created_at) >= (g.listing_id, g.hour)
+                    and (o.listing_id, o.created_at)
+                    < (g.listing_id, g.hour + interval '1 hour')
                     and o.type = g.type
                     and o.created_at >= g.hour
                     and o.created_at < g.hour + interval '1 hour'
