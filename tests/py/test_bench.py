@@ -121,7 +121,7 @@ def test_cells_cover_the_circle_and_the_remote() -> None:
 
 def test_the_tables_say_whether_a_goal_is_met(tmp_path: Path) -> None:
     document = tmp_path / "benchmarks.md"
-    document.write_text("a\n<!-- small: written by make bench -->\nold\n<!-- small: end -->\nb\n")
+    document.write_text("a\n<!-- small: written by the bench -->\nold\n<!-- small: end -->\nb\n")
     figures = [
         Figure("feed_vs_sql_dense", "small", 10, "ms", 40, 4),
         Figure("query_p99_ms", "small", 51, "ms"),

@@ -91,7 +91,7 @@ def write_figures(repository: Path, scale: str, figures: list[Figure]) -> None:
 
 def replace_section(document: Path, name: str, text: str) -> None:
     """Puts the text between the document's markers of that name."""
-    begin, end = f"<!-- {name}: written by make bench -->", f"<!-- {name}: end -->"
+    begin, end = f"<!-- {name}: written by the bench -->", f"<!-- {name}: end -->"
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     replaced, count = pattern.subn(lambda _: f"{begin}\n\n{text}\n{end}", document.read_text())
     if count != 1:
