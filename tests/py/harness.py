@@ -127,6 +127,19 @@ class Instance:
         name = f"scratch_{uuid.uuid4().hex[:12]}"
         with self.connect("postgres") as connection:
             connection.execute(f'create database "{name}" template "{template}"')
+            # A copy has the default rights of a database, not those of its template.
+            connection.execute(f'revoke all on database "{name}" from public')
+            granted = connection.execute(
+                """
+                select format('grant %%s on database %%I to %%I', a.privilege_type, %s::text,
+                    a.grantee::regrole)
+                from pg_database as d, aclexplode(d.datacl) as a
+                where d.datname = %s and a.grantee <> d.datdba
+                """,
+                (name, template),
+            )
+            for (grant,) in granted.fetchall():
+                connection.execute(grant)
             try:
                 yield name
             finally:

@@ -87,3 +87,45 @@ def test_get_feed_is_score_listings_at_every_instant(session):
     assert seen.examples["straddled a fold"] * 3 >= total, seen
     assert seen.examples["ended in a near-tie"] * 5 >= total, seen
     print(f"{total} worlds, {seen.requests} requests: {dict(seen.examples)}")
+
+
+def test_a_listing_that_moved_away_takes_no_other_with_it(session):
+    """Its old row in a block that the session knows now belongs to another listing."""
+    with session.transaction(force_rollback=True):
+        world = World(session, 1)
+        for user in world.users:
+            world.run(
+                "insert into feed.users (user_uid, location) values (%s, feed.make_point(47, 8))",
+                user,
+            )
+        for n in range(12):
+            listing = world.uuid()
+            world.run(
+                "insert into feed.listings (listing_id, title, location, created_at) "
+                "values (%s, 'near', feed.make_point(%s, 8), '2026-05-30Z')",
+                listing,
+                47 + n / 1000,
+            )
+            world.listings.append(listing)
+        world.run(
+            "insert into feed.user_feed_preferences (user_uid, max_distance) values (%s, 25)",
+            world.asker,
+        )
+        world.fold()
+        world.compare()
+        for listing in world.listings[:8:3]:
+            world.run("select feed.ensure_partitions(%s, %s)", "2026-05-31Z", "2026-05-31Z")
+            world.run(
+                "insert into feed.user_interactions (user_uid, listing_id, type, created_at) "
+                "values (%s, %s, 'dismiss', '2026-05-31Z')",
+                world.asker,
+                listing,
+            )
+            world.run(
+                "update feed.listings set location = feed.make_point(-33.9, 151.2) "
+                "where listing_id = %s",
+                listing,
+            )
+            world.fold()
+            for _ in range(3):
+                world.compare()

@@ -33,6 +33,7 @@ KEPT = (
     "feed.ranking_profiles",
     "feed.interaction_weights",
     "feed.engagement_scale",
+    "feed.block_parameters",
     "ml.training_parameters",
 )
 

@@ -35,17 +35,20 @@ begin
     loop
         old := null;
 
-        select l.* into old
-        from feed.listings as l
-        where
-            case
-                when item ->> 'listing_id' is not null
-                    then l.listing_id = (item ->> 'listing_id')::uuid
-                else
-                    l.poster_uid = (item ->> 'poster_uid')::uuid
-                    and l.external_id = item ->> 'external_id'
-            end
-        for no key update;
+        -- Two statements, so that each has its index whatever the plan.
+        if item ->> 'listing_id' is not null then
+            select l.* into old
+            from feed.listings as l
+            where l.listing_id = (item ->> 'listing_id')::uuid
+            for no key update;
+        else
+            select l.* into old
+            from feed.listings as l
+            where
+                l.poster_uid = (item ->> 'poster_uid')::uuid
+                and l.external_id = item ->> 'external_id'
+            for no key update;
+        end if;
 
         if
             item ->> 'listing_id' is null

@@ -73,7 +73,7 @@ create table feed.listing_blocks (
     constraint block_has_a_place_or_none check (
         num_nulls(center_x, center_y, center_z, radius, xs, ys, zs) in (0, 7)
     ),
-    constraint block_columns_fit check (
+    constraint block_columns_are_of_one_length check (
         octet_length(listing_nos) = 4 * row_count
         and octet_length(engagement_scores) = 4 * row_count
         and octet_length(created_at) = 8 * row_count

@@ -22,13 +22,13 @@ $$;
 comment on function feed.tg_engagement_metrics__note_change is
 'Notes a listing whose engagement_score changed in listing_changes.';
 
-create or replace trigger t60_note_new
+create or replace trigger t60_note_change_of_new
 after insert on feed.engagement_metrics
 for each row
 when (new.engagement_score <> 0)
 execute function feed.tg_engagement_metrics__note_change();
 
-create or replace trigger t60_note_changed
+create or replace trigger t60_note_change_of_changed
 after update of engagement_score on feed.engagement_metrics
 for each row
 when (new.engagement_score <> old.engagement_score)

@@ -47,19 +47,19 @@ $$;
 comment on function feed.tg_listings__note_change is
 'Notes listings that are new, changed or gone in listing_changes, and numbers new tags.';
 
-create or replace trigger t60_note_new
+create or replace trigger t60_note_change_of_new
 after insert on feed.listings
 referencing new table as new_rows
 for each statement
 execute function feed.tg_listings__note_change();
 
-create or replace trigger t60_note_changed
+create or replace trigger t60_note_change_of_changed
 after update on feed.listings
 referencing old table as old_rows new table as new_rows
 for each statement
 execute function feed.tg_listings__note_change();
 
-create or replace trigger t60_note_gone
+create or replace trigger t60_note_change_of_gone
 after delete on feed.listings
 referencing old table as old_rows
 for each statement

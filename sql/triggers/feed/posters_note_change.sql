@@ -23,7 +23,7 @@ $$;
 comment on function feed.tg_posters__note_change is
 'Notes posters whose poster_score changed in listing_changes.';
 
-create or replace trigger t60_note_changed
+create or replace trigger t60_note_change
 after update on feed.posters
 referencing old table as old_rows new table as new_rows
 for each statement

@@ -1,10 +1,12 @@
 -- How functions are made.
 
+-- noqa: disable=AM04
+
 begin;
 select plan(9);
 
 create temporary view our_functions as
-select -- noqa: AM04
+select
     p.*,
     p.oid::regprocedure::text as signature,
     l.lanname,

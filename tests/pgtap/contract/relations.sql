@@ -1,10 +1,12 @@
 -- How tables and views are made.
 
+-- noqa: disable=AM04
+
 begin;
 select plan(13);
 
 create temporary view our_relations as
-select -- noqa: AM04
+select
     c.*,
     n.nspname
 from pg_class as c

@@ -1,7 +1,7 @@
 -- feed_analyst: reads analytics, nothing else.
 
 begin;
-select plan(15);
+select plan(14);
 
 select results_eq(
     $$select tests.schemas_of('feed_analyst')$$, $$values ('analytics')$$, 'it may use one schema'

@@ -57,7 +57,7 @@ from
     (
         values
         ('listings_pkey', 'that listing'),
-        ('user_listing_states_pkey', 'what the user did with it'),
+        ('user_listing_states_history_idx', 'what the user did with it'),
         ('engagement_metrics_pkey', 'its counters'),
         ('users_pkey', 'the user')
     ) as i (name, what);

@@ -114,7 +114,9 @@ select
     is(
         (
             select
-                row(e -> 'in_feed', e -> 'removed_by' -> 0 ->> 'rule', e -> 'removed_by' -> 1)::text
+                row(
+                    e -> 'in_feed', e -> 'removed_by' -> 0 ->> 'rule', e -> 'removed_by' -> 1
+                )::text
             from api.explain_listing(tests.listing_id(n.name)) as e
         ),
         row('false'::jsonb, n.name, null::jsonb)::text,

@@ -330,8 +330,9 @@ select throws_ok(
 
 reset role;
 
-select
-    is_empty('select listing_id from tests.wrong_counters', 'and all is counted as it should be');
+select is_empty(
+    'select listing_id from tests.wrong_counters', 'and all is counted as it should be'
+);
 
 select finish();
 rollback;

@@ -290,7 +290,9 @@ select is_refused(
 select is(
     (
         select
-            jsonb_build_object('statuses', tests.statuses(a), 'error', a -> 1 -> 'error' -> 'code')
+            jsonb_build_object(
+                'statuses', tests.statuses(a), 'error', a -> 1 -> 'error' -> 'code'
+            )
         from
             api.track_interactions(
                 jsonb_build_array(
@@ -420,8 +422,9 @@ select throws_ok(
 
 reset role;
 
-select
-    is_empty('select listing_id from tests.wrong_counters', 'and all is counted as it should be');
+select is_empty(
+    'select listing_id from tests.wrong_counters', 'and all is counted as it should be'
+);
 
 select finish();
 rollback;

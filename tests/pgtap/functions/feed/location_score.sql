@@ -13,8 +13,9 @@ select is_near(
 select is_near(
     feed.location_score(1, 25, 0.5), 0.9607894391523232, 'a kilometre costs 4 hundredths'
 );
-select
-    is_near(feed.location_score(10, 100, 0.5), 0.9048374180359595, 'the decay is the profile''s');
+select is_near(
+    feed.location_score(10, 100, 0.5), 0.9048374180359595, 'the decay is the profile''s'
+);
 select is_near(feed.location_score(null, 25, 0.5), 0.5, 'an unknown place has the given score');
 select is_near(feed.location_score(null, 25, 0), 0, 'which may be another than one half');
 select is_near(

@@ -131,8 +131,9 @@ alter function feed.role_inside() owner to feed_owner;
 grant execute on function feed.role_inside() to authenticated;
 select tests.act_as('ann');
 
-select
-    is(feed.role_inside(), 'authenticated', 'inside a definer function the role is the request''s');
+select is(
+    feed.role_inside(), 'authenticated', 'inside a definer function the role is the request''s'
+);
 
 select tests.act('authenticated', '{"sub": "ann", "role": "service_role"}');
 

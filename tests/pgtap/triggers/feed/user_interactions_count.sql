@@ -14,8 +14,7 @@ $$;
 
 select tests.user('ann');
 select tests.user('bob');
-select
-    tests.listing(n, poster => 'pat')
+select tests.listing(n, poster => 'pat')
 from
     unnest(
         array[
@@ -25,28 +24,25 @@ from
     ) as n;
 
 -- one count a user, listing, type and UTC hour
-select
-    tests.interaction('ann', n.listing, n.type, '2026-06-01 10:00Z')
+select tests.interaction('ann', n.listing, n.type, '2026-06-01 10:00Z')
 from (values ('a view', 'view'::feed.interaction_type), ('a click', 'click'), ('a share', 'share'))
-    as n (listing, type);
+        as n (listing, type);
 
 select is(tests.counters('a view'), '1 view', 'a view counts');
 select is(tests.counters('a click'), '1 click', 'a click counts');
 select is(tests.counters('a share'), '1 share', 'a share counts');
 
-select
-    tests.interaction('ann', n.listing, n.type, '2026-06-01 10:59:59.999999Z')
+select tests.interaction('ann', n.listing, n.type, '2026-06-01 10:59:59.999999Z')
 from (values ('a view', 'view'::feed.interaction_type), ('a click', 'click'), ('a share', 'share'))
-    as n (listing, type);
+        as n (listing, type);
 
 select is(tests.counters('a view'), '1 view', 'a second view in the hour does not count');
 select is(tests.counters('a click'), '1 click', 'nor does a second click');
 select is(tests.counters('a share'), '1 share', 'nor a second share');
 
-select
-    tests.interaction('ann', n.listing, n.type, '2026-06-01 11:00Z')
+select tests.interaction('ann', n.listing, n.type, '2026-06-01 11:00Z')
 from (values ('a view', 'view'::feed.interaction_type), ('a click', 'click'), ('a share', 'share'))
-    as n (listing, type);
+        as n (listing, type);
 
 select is(tests.counters('a view'), '2 view', 'a view in the next hour counts');
 select is(tests.counters('a click'), '2 click', 'and so does a click');
@@ -87,10 +83,13 @@ select is(
 );
 
 -- once ever
-select
-    tests.interaction('ann', n.listing, n.type, a.at)
+select tests.interaction('ann', n.listing, n.type, a.at)
 from
-    (values ('an apply', 'apply'::feed.interaction_type), ('a save', 'save'), ('a dismiss', 'dismiss'))
+    (
+        values ('an apply', 'apply'::feed.interaction_type),
+        ('a save', 'save'),
+        ('a dismiss', 'dismiss')
+    )
         as n (listing, type)
 cross join
     (values ('2026-05-01 10:00Z'::timestamptz), ('2026-04-01 10:00Z'), ('2026-06-01 10:00Z'))
@@ -137,9 +136,15 @@ select
 from
     (
         values
-        ('view', '1'), ('click', '2'), ('share', '3'), ('save', '5'), ('apply', '10'), ('view', '10')
+        ('view', '1'),
+        ('click', '2'),
+        ('share', '3'),
+        ('save', '5'),
+        ('apply', '10'),
+        ('view', '10')
     ) as n (type, weight)
-cross join lateral
+cross join
+    lateral
     tests.interaction(
         'ann', 'a pair', n.type::feed.interaction_type, '2026-06-01 12:00Z'
     ) as i
@@ -230,8 +235,7 @@ select is(
 );
 
 -- the poster's own
-select
-    tests.interaction('pat', 'an own', t.type)
+select tests.interaction('pat', 'an own', t.type)
 from unnest(enum_range(null::feed.interaction_type)) as t (type);
 
 select is(tests.counters('an own'), '', 'a poster''s own interactions never count');

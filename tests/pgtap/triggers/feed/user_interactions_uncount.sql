@@ -86,9 +86,10 @@ select
         format('a second %s that lies before the first is undone', t.type)
     )
 from unnest(enum_range(null::feed.interaction_type)::text[]) as t (type)
-cross join lateral tests.interaction(
-    'ann', 'bicycle', t.type::feed.interaction_type, '2026-06-01 10:30Z'
-) as i
+cross join
+    lateral tests.interaction(
+        'ann', 'bicycle', t.type::feed.interaction_type, '2026-06-01 10:30Z'
+    ) as i
 where i is not null;
 
 -- many at once
@@ -192,7 +193,11 @@ delete from feed.user_interactions;
 select tests.interaction('ann', 'bicycle', 'apply', '2026-04-10 10:00Z', 'april');
 select tests.interaction('ann', 'bicycle', 'apply', '2026-06-10 10:00Z', 'june');
 select tests.interaction('ann', 'bicycle', 'apply', '2026-07-10 10:00Z', 'july');
-alter table feed.user_interactions detach partition feed.user_interactions_2026_04;
+do $$
+begin
+    alter table feed.user_interactions detach partition feed.user_interactions_2026_04;
+end;
+$$;
 insert into feed.engagement_base (listing_id, apply_count)
 values (tests.listing_id('bicycle'), 1);
 

@@ -10,8 +10,9 @@ from unnest(array['saved', 'applied', 'dismissed', 'viewed', 'untouched', 'all']
 select tests.interaction('ann', 'saved', 'save', '2026-06-01 10:00Z', 'saved');
 select tests.interaction('ann', 'applied', 'apply', '2026-06-01 11:00Z');
 select tests.interaction('ann', 'dismissed', 'dismiss', '2026-06-01 12:00Z', 'dismissed');
-select
-    tests.interaction('ann', 'viewed', 'view', '2026-06-01 13:00Z', metadata => '{"seconds": 4}');
+select tests.interaction(
+    'ann', 'viewed', 'view', '2026-06-01 13:00Z', metadata => '{"seconds": 4}'
+);
 select tests.interaction('ann', 'all', 'save', '2026-06-01 14:00Z');
 select tests.interaction('ann', 'all', 'save', '2026-06-01 15:00Z');
 select tests.interaction('ann', 'all', 'apply', '2026-06-01 16:00Z');
@@ -92,8 +93,9 @@ select throws_ok(
 );
 
 select tests.act_as('bob');
-select
-    results_eq('select title from api.my_listings', $$values ('viewed')$$, 'another sees theirs');
+select results_eq(
+    'select title from api.my_listings', $$values ('viewed')$$, 'another sees theirs'
+);
 select is((select count(*) from api.my_interactions), 1::bigint, 'and their interactions');
 
 select tests.act('authenticated', '{"role": "authenticated"}');
