@@ -55,6 +55,16 @@ psql: ## psql in the instance's database
 doctor: ## check everything, and say what to do about what is wrong
 	@"$(B)/doctor"
 
+.PHONY: bench
+bench: ## SCALE=small|medium: measure beside baselines, one JSON object a line
+	@"$(B)/install" --quiet
+	@"$(B)/pgfeed" bench --scale "$${SCALE:-small}" $${REBUILD:+--rebuild} $${DOCUMENT:+--document}
+
+.PHONY: plot
+plot: ## the plot of feed latency against the number of listings, into docs/benchmarks/
+	@"$(B)/install" --quiet
+	@"$(B)/pgfeed" bench --plot
+
 .PHONY: lint
 lint: ## sqlfluff, ruff and shellcheck
 	@"$(B)/lint"

@@ -1,0 +1,63 @@
+"""pgfeed bench: get_feed and what surrounds it, measured beside their baselines."""
+
+import os
+from pathlib import Path
+
+import click
+
+from pgfeed.progress import Stages
+
+SCALES = ("tiny", "small", "medium")
+
+
+@click.command()
+@click.option("--scale", type=click.Choice(SCALES), default="small", show_default=True)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="An instance that has a world; its code and its schedule are left as they are."
+    " Otherwise one of the bench's own, kept from run to run.",
+)
+@click.option("--rebuild", is_flag=True, help="Load the world anew.")
+@click.option("--document", is_flag=True, help="Write the figures into docs/benchmarks.md.")
+@click.option(
+    "--plot",
+    "is_plot",
+    is_flag=True,
+    help="Only the plot of latency by listings; --home is then that of the medium world.",
+)
+@click.option("--only", multiple=True, help="Only these parts; see pgfeed.bench.run.PARTS.")
+def bench(
+    scale: str,
+    home: Path | None,
+    rebuild: bool,
+    document: bool,
+    is_plot: bool,
+    only: tuple[str, ...],
+) -> None:
+    """Measure get_feed, the gateway, the other statements and the fold, one JSON line a figure.
+
+    Every baseline runs in the same run, in turns with what it is compared to. Progress is on
+    standard error. The first run of a scale loads its world (medium: half an hour).
+    """
+    # As the server has it. Before numpy is imported: the baseline's kernel is not to be helped by
+    # threads that a backend does not have, nor hindered by theirs.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    from pgfeed.bench.run import measure
+
+    repository = Path(os.environ["PGFEED_REPOSITORY"])
+    homes = Path(os.environ["PGFEED_HOME"])
+    stages = Stages("bench")
+    if is_plot:
+        from pgfeed.bench.plot import plot
+
+        plot(repository, homes, home, stages)
+        return
+    figures = []
+    for figure in measure(repository, homes, scale, home, rebuild, only, stages):
+        figures.append(figure)
+        click.echo(figure.line())
+    if document:
+        from pgfeed.bench.document import write_figures
+
+        write_figures(repository, scale, figures)
