@@ -125,6 +125,9 @@ def merge(connection: psycopg.Connection, stages: Stages) -> dict[str, int]:
     with stages.stage("statistics"):
         for table in WRITTEN_TABLES:
             connection.execute(f"analyze feed.{table}")
+    with stages.stage("packing listings"):
+        # Until then every feed would read all of them beside the blocks.
+        connection.execute("select feed.fold_changes()")
     return merging.counts
 
 

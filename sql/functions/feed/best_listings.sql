@@ -19,6 +19,7 @@ returns table (
 )
 language plpython3u
 stable
+rows 1
 set search_path = pg_catalog, pg_temp
 as $$
 from pgfeed.engine.server import best_listings
