@@ -3,7 +3,7 @@
 -- Personalisation that was switched off since the training, by the user or by a neighbor,
 -- counts from that commit on.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, python/pgfeed/engine
 -- Reads       ml.user_neighbors of the current model, feed.user_listing_states
 
 create or replace function feed.collaborative_scores(

@@ -1,6 +1,6 @@
 -- How like a listing is to what the user chose before.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, feed.rescored_listings
 
 create or replace function feed.content_score(user_vector real[], listing_vector real[])
 returns double precision

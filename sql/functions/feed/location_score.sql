@@ -4,7 +4,7 @@
 -- having no address. The exponent is capped, since float8 refuses to underflow and the
 -- antipodes are 800 decay lengths away.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, feed.rescored_listings
 
 create or replace function feed.location_score(
     distance_km double precision,

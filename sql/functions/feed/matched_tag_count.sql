@@ -2,7 +2,7 @@
 --
 -- Both are sets (feed.normalized_tags), so counting one side's members is enough.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, feed.rescored_listings
 
 create or replace function feed.matched_tag_count(user_tags text[], listing_tags text[])
 returns integer

@@ -2,7 +2,7 @@
 --
 -- The exponent is capped, since float8 refuses to underflow.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, feed.rescored_listings
 
 create or replace function feed.recency_score(age interval, half_life interval)
 returns double precision

@@ -4,7 +4,7 @@
 -- api.get_feed is measured by. The feed's order is `round(score::numeric, 9) desc,
 -- created_at desc, listing_id`: scores within 1e-9 are a tie.
 --
--- Called by   api.get_feed, analysts, tests
+-- Called by   analysts, tests
 -- Costs       every eligible listing
 
 create or replace function feed.score_listings(

@@ -1,6 +1,6 @@
 -- Jaccard index of the user's and the listing's tags.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, feed.rescored_listings
 
 create or replace function feed.tag_score(
     matched_count integer,

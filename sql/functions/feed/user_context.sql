@@ -3,7 +3,7 @@
 -- Exactly one row for any uuid: somebody who has never called is a user without place,
 -- preferences or history.
 --
--- Called by   feed.candidate_listings
+-- Called by   feed.candidate_listings, feed.rescored_listings, python/pgfeed/engine
 -- Reads       feed.users, feed.user_feed_preferences, ml.user_vectors of the current model
 
 create or replace function feed.user_context(user_uid uuid, inferred_tag_count integer)
