@@ -13,6 +13,8 @@
 --
 -- Plans are made once a session, perhaps for a load of 100,000 rows or for empty tables, and
 -- serve every statement after it: look-ups by key are right for one row and good for many.
+-- `offset 0` keeps the written rows on the outside: a planner that takes the tables to be empty
+-- would look through the written rows for each row of a table.
 
 create or replace function feed.tg_user_interactions__count()
 returns trigger
@@ -51,9 +53,21 @@ begin
         min(i.created_at) filter (where i.type = 'dismiss'),
         max(i.created_at)
     from inserted as i
-    inner join feed.users as u using (user_uid)
-    inner join feed.listings as l using (listing_id)
-    inner join feed.interaction_weights as w using (type)
+    cross join lateral (
+        select u.user_no from feed.users as u
+        where u.user_uid = i.user_uid
+        offset 0
+    ) as u
+    cross join lateral (
+        select l.listing_no, l.poster_uid from feed.listings as l
+        where l.listing_id = i.listing_id
+        offset 0
+    ) as l
+    cross join lateral (
+        select w.weight from feed.interaction_weights as w
+        where w.type = i.type
+        offset 0
+    ) as w
     where l.poster_uid is distinct from i.user_uid
     group by u.user_no, l.listing_no
     order by u.user_no, l.listing_no
@@ -87,12 +101,27 @@ begin
             w.listing_id,
             w.type
         from written as w
-        inner join feed.users as u using (user_uid)
-        inner join feed.listings as l using (listing_id)
-        inner join feed.user_listing_states as s using (user_no, listing_no)
+        cross join lateral (
+            select u.user_no from feed.users as u
+            where u.user_uid = w.user_uid
+            offset 0
+        ) as u
+        cross join lateral (
+            select l.listing_no from feed.listings as l
+            where l.listing_id = w.listing_id
+            offset 0
+        ) as l
+        cross join lateral (
+            select feed.state_count(s, w.type) as row_count
+            from feed.user_listing_states as s
+            where
+                s.user_no = u.user_no
+                and s.listing_no = l.listing_no
+            offset 0
+        ) as s
         where
             -- the pair's first of this type
-            feed.state_count(s, w.type) = w.type_row_count
+            s.row_count = w.type_row_count
             -- or the first of its hour: no row in the log but those just written
             or w.hour > '-infinity'
             and w.row_count = (
