@@ -256,8 +256,12 @@ class Model:
         self.database.commit()
         if self.skipped_listings:
             # Somebody held these rows, and may not have changed them after all.
+            skipped = sorted(self.skipped_listings)
+            self.database.run("select ml.write_listing_vectors($1::integer[])", skipped)
+            # Feeds may have found them without a vector under this model already.
             self.database.run(
-                "select ml.write_listing_vectors($1::integer[])", sorted(self.skipped_listings)
+                "insert into feed.listing_changes (listing_no) select unnest($1::integer[])",
+                skipped,
             )
             self.database.commit()
         return catching_up.counts

@@ -47,10 +47,10 @@ select
     l.attributes, l.tags, ext.st_y(l.location::ext.geometry) as lat,
     ext.st_x(l.location::ext.geometry) as lon, l.compensation, l.currency, l.created_at,
     l.expires_at, s.distance_km, s.score, c.components,
-    feed.reason(c.components, feed.component_facts(
-        l, m, o, s.distance_km, s.matched_tag_count, s.has_inferred_tags,
+    feed.reason(
+        k.component_names, l, m, o, s.distance_km, s.matched_tag_count, s.has_inferred_tags,
         s.neighbor_count, s.content_score, %(as_of)s
-    )) as reason,
+    ) as reason,
     null::text as ticket
 from feed.score_listings(%(user)s, %(profile)s, %(as_of)s) as s
 inner join feed.listings as l using (listing_id)
@@ -60,6 +60,7 @@ inner join feed.ranking_profiles as p on p.profile_name = %(profile)s
 cross join lateral (select feed.weighted_components(
     p, s.location_score, s.tag_score, s.engagement_score, s.recency_score, s.poster_score,
     s.collaborative_score, s.content_score) as components) as c
+cross join lateral feed.leading_components(c.components) as k
 where s.listing_id <> all(%(exclude)s)
 order by 1
 """
@@ -132,7 +133,9 @@ class World:
                         "compensation": {"start": 0, "length": 1, "weight": 1},
                         "poster": {"start": 1, "length": 1, "weight": 1}
                     },
-                    "compensation_scalers": {}, "poster_scaler": null, "scaled_value_limit": 3
+                    "compensation_scalers": {"": {"mean": 3, "scale": 1}},
+                    "poster_scaler": {"mean": 0.5, "scale": 0.2},
+                    "scaled_value_limit": 3
                 }') returning model_id
             )
             update ml.current_model set model_id = model.model_id, published_at = now() from model
@@ -343,7 +346,7 @@ class World:
             self.asker,
         )
 
-    def set_vector(self, listing: str | None = None) -> None:
+    def set_vector(self, listing: str) -> None:
         self.run(
             """
             insert into ml.listing_vectors (model_id, listing_no, feature_vector)
@@ -354,8 +357,19 @@ class World:
             set feature_vector = excluded.feature_vector
             """,
             [self.random.uniform(-1, 1), self.random.uniform(-1, 1)],
-            listing or self.random.choice(self.listings),
+            listing,
         )
+
+    def pay(self) -> None:
+        """Pay is nowhere in the feed's blocks, but in the listing's vector."""
+        self.run(
+            "update feed.listings set compensation = %s where listing_id = %s",
+            self.random.choice((None, 0, 19, 1000)),
+            self.random.choice(self.listings),
+        )
+
+    def train_again(self) -> None:
+        self.train(self.random.random() < 0.8, self.random.random() < 0.8)
 
     def change_profile(self) -> None:
         cuts = sorted(self.random.randint(0, 100) for _ in range(6))
@@ -476,7 +490,8 @@ CHANGES: list[Callable[[World], None]] = [
     World.retract,
     World.change_preferences,
     World.move_user,
-    World.set_vector,
+    World.pay,
+    World.train_again,
     World.change_profile,
     World.move_clock,
     World.fold,

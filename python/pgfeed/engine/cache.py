@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pgfeed.engine.blocks import Block, pack, split
 from pgfeed.engine.rows import FACTS, Rows, concatenate, decode_facts, empty
+from pgfeed.engine.vectors import VectorCache
 
 HEADERS = """
 select
@@ -80,6 +81,7 @@ class Cache:
         self.scored = self.skipped = 0
         self.geometries: dict[int, Geometry] = {}
         self.blocks: dict[int, Block] = {}
+        self.vectors = VectorCache()
         self.block_of = np.full(1024, -1, np.int32)
         self.row_of = np.zeros(1024, np.int32)
         self.seen: bytes | None = None
@@ -101,7 +103,9 @@ class Cache:
         for block_no in list(self.geometries):
             if current.get(block_no) != self.geometries[block_no].version:
                 del self.geometries[block_no]
-                self.blocks.pop(block_no, None)
+                block = self.blocks.pop(block_no, None)
+                if block is not None:
+                    self.vectors.forget(block.listing_nos)
         unknown = [b for b in block_nos if b not in self.geometries]
         for row in database.rows(GEOMETRY, ["int4[]"], [unknown]):
             self.geometries[row["block_no"]] = Geometry(row)
@@ -159,6 +163,15 @@ class Cache:
             if fits.any():
                 found[int(block_nos[start])] = (rows[fits], indices[fits])
         return found
+
+    def unsettled(self, listing_nos: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(n,) listings that changed, or whose poster did, since their block was written."""
+        changed = np.isin(listing_nos, self.changes_now.listing_nos)
+        if self.changes_now.poster_scores:
+            poster_nos = np.fromiter(self.changes_now.poster_scores, np.int32)
+            for block_no, (rows, indices) in self.locate(listing_nos).items():
+                changed[indices] |= np.isin(self.blocks[block_no].poster_nos[rows], poster_nos)
+        return changed
 
     def changes(self, database: Database) -> Changes:
         """What changed since the blocks were written, in the snapshot of the request."""

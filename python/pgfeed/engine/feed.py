@@ -22,6 +22,7 @@ from pgfeed.engine.kernel import (
     score,
     score_limit,
 )
+from pgfeed.engine.vectors import decode
 
 ASKER = """
 select
@@ -31,6 +32,7 @@ select
     u.max_distance,
     cardinality(u.tags) as tag_count,
     array_send(u.feature_vector) as feature_vector,
+    (select c.model_id from ml.current_model as c) as model_id,
     coalesce((
         select string_agg(int4send(t.tag_no), '' order by t.tag_no)
         from feed.tag_numbers as t where t.tag = any(u.tags)
@@ -67,22 +69,11 @@ EXCLUDED = """
 select coalesce(string_agg(int4send(l.listing_no), ''), '') as listing_nos
 from feed.listings as l where l.listing_id = any($1)
 """
-COLLABORATIVE = """
+CHOICES = """
 select
     coalesce(string_agg(int4send(c.listing_no), ''), '') as listing_nos,
-    coalesce(string_agg(float8send(c.score), ''), '') as scores,
-    coalesce(string_agg(int4send(c.neighbor_count), ''), '') as neighbor_counts
-from feed.collaborative_scores($1, $2, $3) as c
-"""
-VECTORS = """
-select
-    coalesce(string_agg(int4send(v.listing_no), ''), '') as listing_nos,
-    coalesce(string_agg(array_send(v.feature_vector), ''), '') as vectors
-from ml.listing_vectors as v
-where
-    v.model_id = (select c.model_id from ml.current_model as c)
-    and v.listing_no = any($1)
-    and v.feature_vector is not null
+    coalesce(string_agg(float8send(c.contribution), ''), '') as contributions
+from feed.neighbor_choices($1, $2, $3) as c
 """
 # Vectors read at once: the threshold rises with each step, but a step has its cost.
 CONTENT_STEP = 100
@@ -159,20 +150,25 @@ def best_listings(
 ) -> dict[str, list[Any]]:
     """Every listing that may be among the wanted best of a user.
 
-    Returns listing_nos with the collaborative score and the number of neighbors of each.
+    Returns listing_nos with the collaborative score, the number of neighbors and the content
+    score of each.
     """
     asker = _read_asker(database, user_uid, profile_name, as_of)
     chosen = _read_chosen(database, user_uid, profile_name, as_of)
     listing_nos, scores, certain = search(
         database, cache, asker, chosen, (profile_name, as_of), wanted, exclude
     )
+    contents = np.zeros(len(listing_nos))
     if asker.vector is not None:
-        listing_nos = _narrow(database, asker, wanted, listing_nos, scores, certain)
+        listing_nos, contents = _narrow(
+            database, cache, asker, wanted, listing_nos, scores, certain
+        )
     collaborative_scores, neighbor_counts = chosen.of(listing_nos)
     return {
         "listing_nos": listing_nos.tolist(),
         "collaborative_scores": collaborative_scores.tolist(),
         "neighbor_counts": neighbor_counts.tolist(),
+        "content_scores": contents.tolist(),
     }
 
 
@@ -210,15 +206,19 @@ def search(
 
 
 def _read_chosen(database: Database, user_uid: str, profile_name: str, as_of: str) -> Chosen:
-    read = database.rows(
-        COLLABORATIVE, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of]
-    )[0]
-    listing_nos = _ints(read["listing_nos"])
-    order = np.argsort(listing_nos)
+    """The sums of feed.collaborative_scores; grouping here is quicker than there."""
+    read = database.rows(CHOICES, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of])
+    choices = _ints(read[0]["listing_nos"])
+    contributions = np.frombuffer(read[0]["contributions"], ">f8").astype(np.float64)
+    order = np.argsort(choices, kind="stable")
+    choices, contributions = choices[order], contributions[order]
+    starts = np.flatnonzero(np.diff(choices, prepend=-1))
+    if not len(starts):
+        return Chosen(choices, contributions, choices)
     return Chosen(
-        listing_nos[order],
-        np.frombuffer(read["scores"], ">f8").astype(np.float64)[order],
-        _ints(read["neighbor_counts"])[order],
+        choices[starts],
+        np.add.reduceat(contributions, starts),
+        np.add.reduceat((contributions > 0).astype(np.int32), starts),
     )
 
 
@@ -241,8 +241,8 @@ def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str
         lat, lon = np.radians([row["lat"], row["lon"]])
         place = np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
     vector = None
-    if row["feature_vector"] is not None and row["content_weight"] > 0:
-        vector = _vectors(row["feature_vector"], 1)[0]
+    if row["feature_vector"] is not None:
+        vector = decode(row["feature_vector"], 1)[0].astype(np.float64)
     return Asker(
         user_no=row["user_no"],
         place=place,
@@ -251,6 +251,7 @@ def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str
         tag_count=row["tag_count"],
         blocked_tag_nos=_ints(row["blocked_tag_nos"]),
         vector=vector,
+        model_id=row["model_id"],
         profile=row,
         as_of=row["as_of"],
     )
@@ -348,57 +349,54 @@ def _poster_gain(
 
 def _narrow(
     database: Database,
+    cache: Cache,
     asker: Asker,
     wanted: int,
     listing_nos: NDArray[np.int32],
     scores: NDArray[np.float32],
     certain: NDArray[np.bool_],
-) -> NDArray[np.int32]:
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Drops candidates that their content cannot lift among the best.
 
     Reads vectors of the best candidates first, and stops where not even a perfect one helps.
     listing_nos, scores, certain: (n,) best first, scores without content
 
-    Returns the listing_nos that remain.
+    Returns the listing_nos that remain, and their content components.
     """
     weight = asker.profile["content_weight"]
-    totals = np.empty(0)
+    contents = np.empty(0)
     threshold = -np.inf
-    while len(totals) < len(listing_nos):
-        start = len(totals)
+    while len(contents) < len(listing_nos):
+        start = len(contents)
         # All that a perfect content could lift above the threshold, not too many at once.
         hopeful = int(np.searchsorted(-scores, -(threshold - weight - asker.score_error)))
         end = min(hopeful, start + max(wanted, CONTENT_STEP))
         if end <= start:
             break
-        contents = _contents(database, asker, listing_nos[start:end])
-        totals = np.concatenate([totals, scores[start:end] + weight * contents])
-        top = totals[certain[: len(totals)]]
+        step = _contents(database, cache, asker, listing_nos[start:end])
+        contents = np.concatenate([contents, step])
+        totals = scores[:end] + weight * contents
+        top = totals[certain[:end]]
         if len(top) >= wanted:
             threshold = np.partition(top, len(top) - wanted)[len(top) - wanted]
-    return listing_nos[: len(totals)][totals > threshold - 2 * asker.score_error]
+    totals = scores[: len(contents)] + weight * contents
+    kept = totals > threshold - 2 * asker.score_error
+    return listing_nos[: len(contents)][kept], contents[kept]
 
 
 def _contents(
-    database: Database, asker: Asker, listing_nos: NDArray[np.int32]
+    database: Database, cache: Cache, asker: Asker, listing_nos: NDArray[np.int32]
 ) -> NDArray[np.float64]:
     """(n,) content components of listings, 0 for those without a vector."""
-    contents = np.zeros(len(listing_nos))
-    read = database.rows(VECTORS, ["int4[]"], [listing_nos.tolist()])[0]
-    nos = _ints(read["listing_nos"])
-    if len(nos):
-        vectors = _vectors(read["vectors"], len(nos))
-        lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asker.vector)
-        cosines = vectors @ asker.vector / np.where(lengths > 0, lengths, 1)
-        order = np.argsort(listing_nos)
-        contents[order[np.searchsorted(listing_nos[order], nos)]] = np.clip(cosines, 0, 1)
-    return contents
-
-
-def _vectors(data: bytes, count: int) -> NDArray[np.float64]:
-    """(count, d) from real[] as array_send writes it: 20 bytes of header, then length, value."""
-    words = np.frombuffer(data, ">i4").reshape(count, -1)[:, 6::2]
-    return words.astype("<i4").view("<f4").astype(np.float64)
+    vectors = cache.vectors.read(
+        database,
+        asker.model_id,
+        len(asker.vector),
+        listing_nos,
+        cache.unsettled(listing_nos),
+    ).astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(asker.vector)
+    return np.clip(vectors @ asker.vector / np.where(lengths > 0, lengths, 1), 0, 1)
 
 
 def _ints(data: bytes) -> NDArray[np.int32]:

@@ -26,7 +26,8 @@ class Asker:
     max_distance: km, None for no limit
     tag_nos, blocked_tag_nos: int32, those that any listing has had
     tag_count: number of the user's tags, also those that no listing has
-    vector: (d,) feature vector, None if there is none or content has no weight
+    vector: (d,) feature vector, None if there is none
+    model_id: the model that the vector is of
     """
 
     user_no: int
@@ -36,6 +37,7 @@ class Asker:
     tag_count: int
     blocked_tag_nos: NDArray[np.int32]
     vector: NDArray[np.float64] | None
+    model_id: int | None
     profile: Mapping[str, float]
     as_of: float
     collaborative_limit: float = 0.0
@@ -156,9 +158,15 @@ def _add_tags(scores: NDArray[np.float32], block: Block, asker: Asker) -> None:
     tagged = block.tagged(asker.tag_nos)
     if not tagged:
         return
-    matched = np.bincount(np.concatenate(tagged), minlength=block.size)
-    rows = matched.nonzero()[0]
-    matched = matched[rows].astype(np.float32)
+    # Each row as often as it has a tag of the user; sorting these few is quicker than counting
+    # over all rows of the block.
+    hits = np.concatenate(tagged)
+    hits.sort()
+    is_first = np.ones(len(hits) + 1, bool)
+    np.not_equal(hits[1:], hits[:-1], out=is_first[1:-1])
+    cuts = is_first.nonzero()[0]
+    rows = hits[cuts[:-1]]
+    matched = (cuts[1:] - cuts[:-1]).astype(np.float32)
     union = block.tag_counts[rows]
     union += np.float32(asker.tag_count)
     union -= matched

@@ -38,8 +38,29 @@ begin
             'score', s.score,
             'distance_km', s.distance_km,
             'components', c.components,
-            'facts', f.facts,
-            'reason', feed.reason(c.components, f.facts),
+            'facts', feed.component_facts(
+                l,
+                m,
+                o,
+                s.distance_km,
+                s.matched_tag_count,
+                s.has_inferred_tags,
+                s.neighbor_count,
+                s.content_score,
+                feed_time
+            ),
+            'reason', feed.reason(
+                d.component_names,
+                l,
+                m,
+                o,
+                s.distance_km,
+                s.matched_tag_count,
+                s.has_inferred_tags,
+                s.neighbor_count,
+                s.content_score,
+                feed_time
+            ),
             'profile', profile.profile_name,
             'as_of', feed_time
         )
@@ -62,21 +83,7 @@ begin
             ) as components
         offset 0
     ) as c
-    cross join lateral (
-        select
-            feed.component_facts(
-                l,
-                m,
-                o,
-                s.distance_km,
-                s.matched_tag_count,
-                s.has_inferred_tags,
-                s.neighbor_count,
-                s.content_score,
-                feed_time
-            ) as facts
-        offset 0
-    ) as f
+    cross join lateral feed.leading_components(c.components) as d
     where s.listing_id = explain_listing.listing_id;
 
     if explanation is null then

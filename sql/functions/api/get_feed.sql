@@ -109,7 +109,8 @@ begin
             feed_time,
             f.listing_nos,
             f.collaborative_scores,
-            f.neighbor_counts
+            f.neighbor_counts,
+            f.content_scores
         ) as s
         order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
         limit wanted
@@ -136,18 +137,16 @@ begin
         b.score,
         c.components,
         feed.reason(
-            c.components,
-            feed.component_facts(
-                l,
-                m,
-                o,
-                b.distance_km,
-                b.matched_tag_count,
-                b.has_inferred_tags,
-                b.neighbor_count,
-                b.content_score,
-                feed_time
-            )
+            d.component_names,
+            l,
+            m,
+            o,
+            b.distance_km,
+            b.matched_tag_count,
+            b.has_inferred_tags,
+            b.neighbor_count,
+            b.content_score,
+            feed_time
         ),
         null::text
     from best as b
@@ -168,6 +167,7 @@ begin
             ) as components
         offset 0
     ) as c
+    cross join lateral feed.leading_components(c.components) as d
     order by b.rank;
 end;
 $$;

@@ -15,7 +15,10 @@ create or replace function feed.best_listings(
     exclude uuid[]
 )
 returns table (
-    listing_nos integer[], collaborative_scores double precision[], neighbor_counts integer[]
+    listing_nos integer[],
+    collaborative_scores double precision[],
+    neighbor_counts integer[],
+    content_scores double precision[]
 )
 language plpython3u
 stable
@@ -27,8 +30,8 @@ return [best_listings(GD, user_uid, profile_name, as_of, wanted, exclude)]
 $$;
 
 comment on function feed.best_listings is
-'A superset of the user''s best `wanted` eligible listings, with the collaborative score and
-the number of neighbors of each: all that could be among them, given float32 scores. A few of
+'A superset of the user''s best `wanted` eligible listings, with the collaborative score,
+the number of neighbors and the content score of each: all that could be among them, given float32 scores. A few of
 them may not be eligible at all (distance within a metre of the limit).';
 
 revoke execute on function feed.best_listings from public;

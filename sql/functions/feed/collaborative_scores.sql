@@ -1,10 +1,7 @@
 -- What the users most similar to this one chose lately.
 --
--- Personalisation that was switched off since the training, by the user or by a neighbor,
--- counts from that commit on.
---
--- Called by   feed.candidate_listings, python/pgfeed/engine
--- Reads       ml.user_neighbors of the current model, feed.user_listing_states
+-- Called by   feed.candidate_listings
+-- Reads       feed.neighbor_choices
 
 create or replace function feed.collaborative_scores(
     user_uid uuid,
@@ -16,40 +13,16 @@ language sql
 stable
 parallel safe
 begin atomic
-    with neighbors as (
-        select
-            n.user_no,
-            n.similarity::double precision as similarity
-        from feed.users as u
-        left join feed.user_feed_preferences as p using (user_uid)
-        inner join ml.user_neighbors as m
-            on
-                u.user_no = m.user_no
-                and m.model_id = (select c.model_id from ml.current_model as c)
-        cross join lateral unnest(m.neighbor_nos, m.similarities) as n (user_no, similarity)
-        inner join feed.users as v on n.user_no = v.user_no
-        left join feed.user_feed_preferences as q on v.user_uid = q.user_uid
-        where
-            u.user_uid = collaborative_scores.user_uid
-            and n.similarity > 0
-            and coalesce(p.personalization_enabled, true)
-            and coalesce(q.personalization_enabled, true)
-    )
-
     select
-        s.listing_no,
-        sum(n.similarity * least(1, greatest(0, s.strongest_weight / 10.0::double precision)))
-        / (select sum(a.similarity) from neighbors as a),
-        (count(*) filter (where s.strongest_weight > 0))::integer
-    from neighbors as n
-    inner join feed.user_listing_states as s using (user_no)
-    cross join feed.ranking_profiles as f
-    where
-        f.profile_name = collaborative_scores.profile_name
-        and not s.is_dismissed
-        and s.last_at > collaborative_scores.as_of - f.collaborative_window
-        and s.last_at <= collaborative_scores.as_of
-    group by s.listing_no;
+        c.listing_no,
+        sum(c.contribution),
+        (count(*) filter (where c.contribution > 0))::integer
+    from feed.neighbor_choices(
+            collaborative_scores.user_uid,
+            collaborative_scores.profile_name,
+            collaborative_scores.as_of
+        ) as c
+    group by c.listing_no;
 end;
 
 comment on function feed.collaborative_scores is

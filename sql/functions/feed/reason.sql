@@ -1,30 +1,56 @@
--- Why a listing stands where it does: the facts of its two largest contributions.
+-- Why a listing stands where it does: the facts of its leading components.
 --
 -- Called by   api.get_feed, api.explain_listing
 
-create or replace function feed.reason(components jsonb, facts jsonb)
+create or replace function feed.reason(
+    component_names text[],
+    listing feed.listings,
+    counters feed.engagement_metrics,
+    poster feed.posters,
+    distance_km double precision,
+    matched_tag_count integer,
+    has_inferred_tags boolean,
+    neighbor_count integer,
+    content_score double precision,
+    as_of timestamptz
+)
 returns text
 language sql
-immutable
-parallel safe
-return (
-    select coalesce(string_agg(f.fact, '; ' order by f.position), 'nothing speaks for it yet')
-    from (
-        select
-            facts ->> c.name as fact,
-            row_number() over (
-                order by (components -> c.name ->> 'contribution')::double precision desc, c.n asc
-            ) as position
-        from unnest(
-                array[
-                    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
-                ]
-            ) with ordinality as c (name, n)
-        where (components -> c.name ->> 'contribution')::double precision > 0
-    ) as f
-    where f.position <= 2
+stable
+return coalesce(
+    nullif(
+        concat_ws(
+            '; ',
+            feed.component_fact(
+                component_names[1],
+                listing,
+                counters,
+                poster,
+                distance_km,
+                matched_tag_count,
+                has_inferred_tags,
+                neighbor_count,
+                content_score,
+                as_of
+            ),
+            feed.component_fact(
+                component_names[2],
+                listing,
+                counters,
+                poster,
+                distance_km,
+                matched_tag_count,
+                has_inferred_tags,
+                neighbor_count,
+                content_score,
+                as_of
+            )
+        ),
+        ''
+    ),
+    'nothing speaks for it yet'
 );
 
 comment on function feed.reason is
 'The facts of the two components that contribute most, largest first: "1.9 km away; 4 of 6
-tags are yours".';
+tags are yours". component_names: feed.leading_components.';

@@ -9,7 +9,8 @@ create or replace function feed.rescored_listings(
     as_of timestamptz,
     listing_nos integer[],
     collaborative_scores double precision[],
-    neighbor_counts integer[]
+    neighbor_counts integer[],
+    content_scores double precision[]
 )
 returns table (
     listing_id uuid,
@@ -43,14 +44,14 @@ begin atomic
         s.recency_score,
         s.poster_score,
         k.collaborative_score,
-        s.content_score,
+        k.content_score,
         p.location_weight::double precision * s.location_score
         + p.tag_weight::double precision * s.tag_score
         + p.engagement_weight::double precision * s.engagement_score
         + p.recency_weight::double precision * s.recency_score
         + p.poster_weight::double precision * s.poster_score
         + p.collaborative_weight::double precision * k.collaborative_score
-        + p.content_weight::double precision * s.content_score
+        + p.content_weight::double precision * k.content_score
     from feed.ranking_profiles as p
     cross join
         lateral feed.user_context(
@@ -60,15 +61,12 @@ begin atomic
         unnest(
             rescored_listings.listing_nos,
             rescored_listings.collaborative_scores,
-            rescored_listings.neighbor_counts
-        ) as k (listing_no, collaborative_score, neighbor_count)
+            rescored_listings.neighbor_counts,
+            rescored_listings.content_scores
+        ) as k (listing_no, collaborative_score, neighbor_count, content_score)
     inner join feed.listings as l using (listing_no)
     left join feed.engagement_metrics as m on l.listing_id = m.listing_id
     left join feed.posters as o on l.poster_uid = o.poster_uid
-    left join ml.listing_vectors as v
-        on
-            l.listing_no = v.listing_no
-            and v.model_id = (select c.model_id from ml.current_model as c)
     cross join
         lateral (
             select ext.st_distance(u.location, l.location, false) / 1000 as distance_km
@@ -89,12 +87,11 @@ begin atomic
                 feed.recency_score(
                     rescored_listings.as_of - l.created_at, p.recency_half_life
                 ) as recency_score,
-                coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
-                feed.content_score(u.feature_vector, v.feature_vector) as content_score
+                coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score
             from (
-                select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count
-                from (values (1)) as once (n)
-                offset 0
+                select count(*)::integer as matched_tag_count
+                from unnest(l.tags) as t (tag)
+                where t.tag = any(u.tags)
             ) as g
             offset 0
         ) as s
@@ -104,5 +101,5 @@ begin atomic
 end;
 
 comment on function feed.rescored_listings is
-'The columns of feed.score_listings for these listings, whose collaborative scores and neighbor
-counts are given. Only the limit of distance is checked again.';
+'The columns of feed.score_listings for these listings, whose collaborative scores, neighbor
+counts and content scores are given. Only the limit of distance is checked again.';

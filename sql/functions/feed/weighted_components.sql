@@ -1,5 +1,7 @@
 -- The seven components as clients see them: value, weight and contribution of each.
 --
+-- One expression, so that the planner inlines it.
+--
 -- Called by   api.get_feed, api.explain_listing
 
 create or replace function feed.weighted_components(
@@ -16,26 +18,49 @@ returns jsonb
 language sql
 stable
 parallel safe
-return (
-    select
-        jsonb_object_agg(
-            c.name,
-            jsonb_build_object(
-                'value', c.value,
-                'weight', c.weight::double precision,
-                'contribution', c.weight::double precision * c.value
-            )
-        )
-    from (
-        values
-        ('location', location_score, (profile).location_weight),
-        ('tag', tag_score, (profile).tag_weight),
-        ('engagement', engagement_score, (profile).engagement_weight),
-        ('recency', recency_score, (profile).recency_weight),
-        ('poster', poster_score, (profile).poster_weight),
-        ('collaborative', collaborative_score, (profile).collaborative_weight),
-        ('content', content_score, (profile).content_weight)
-    ) as c (name, value, weight)
+return jsonb_build_object(
+    'location',
+    jsonb_build_object(
+        'value', location_score,
+        'weight', (profile).location_weight::double precision,
+        'contribution', (profile).location_weight::double precision * location_score
+    ),
+    'tag',
+    jsonb_build_object(
+        'value', tag_score,
+        'weight', (profile).tag_weight::double precision,
+        'contribution', (profile).tag_weight::double precision * tag_score
+    ),
+    'engagement',
+    jsonb_build_object(
+        'value', engagement_score,
+        'weight', (profile).engagement_weight::double precision,
+        'contribution', (profile).engagement_weight::double precision * engagement_score
+    ),
+    'recency',
+    jsonb_build_object(
+        'value', recency_score,
+        'weight', (profile).recency_weight::double precision,
+        'contribution', (profile).recency_weight::double precision * recency_score
+    ),
+    'poster',
+    jsonb_build_object(
+        'value', poster_score,
+        'weight', (profile).poster_weight::double precision,
+        'contribution', (profile).poster_weight::double precision * poster_score
+    ),
+    'collaborative',
+    jsonb_build_object(
+        'value', collaborative_score,
+        'weight', (profile).collaborative_weight::double precision,
+        'contribution', (profile).collaborative_weight::double precision * collaborative_score
+    ),
+    'content',
+    jsonb_build_object(
+        'value', content_score,
+        'weight', (profile).content_weight::double precision,
+        'contribution', (profile).content_weight::double precision * content_score
+    )
 );
 
 comment on function feed.weighted_components is

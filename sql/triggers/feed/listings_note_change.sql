@@ -1,7 +1,7 @@
 -- feed.listings -> feed.tag_numbers, feed.listing_changes
 --
 -- A listing that is new, or whose ranked columns changed, is read beside the blocks until it
--- is folded. Its tags get their numbers here, so that whoever sees the listing sees these.
+-- is folded; pay is not in blocks, but in vectors, which sessions keep by block. Its tags get their numbers here, so that whoever sees the listing sees these.
 
 create or replace function feed.tg_listings__note_change()
 returns trigger
@@ -32,9 +32,15 @@ begin
         from new_rows as n
         inner join old_rows as o using (listing_no)
         where
-            (n.tags, n.location::text, n.status, n.expires_at, n.created_at, n.poster_uid)
+            (
+                n.tags, n.location::text, n.status, n.expires_at, n.created_at, n.poster_uid,
+                n.compensation, n.currency
+            )
             is distinct from
-            (o.tags, o.location::text, o.status, o.expires_at, o.created_at, o.poster_uid);
+            (
+                o.tags, o.location::text, o.status, o.expires_at, o.created_at, o.poster_uid,
+                o.compensation, o.currency
+            );
     else
         insert into feed.listing_changes (listing_no)
         select o.listing_no from old_rows as o;
