@@ -72,7 +72,9 @@ class Block:
                 np.float32(profile["engagement_weight"]) * self.engagement_scores
                 + np.float32(profile["poster_weight"]) * self.poster_scores
             )
-            age = ((self.created_at - self.newest) / profile["half_life_seconds"]).astype(np.float32)
+            age = ((self.created_at - self.newest) / profile["half_life_seconds"]).astype(
+                np.float32
+            )
             recency = np.exp2(np.maximum(age, -100, out=age), out=age)
             recency *= np.float32(profile["recency_weight"])
             self._bases = (key, static, recency, float((static + recency).max()))
