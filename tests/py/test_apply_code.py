@@ -151,7 +151,7 @@ def test_what_leaves_the_manifest_goes(
     assert "functions/two.sql is no longer in the manifest" in done.stdout
     assert "dropped function feed.two()" in done.stdout
     assert set(state(scratch)) == {"functions/one.sql"}
-    assert functions(scratch) == {"one()"}
+    assert functions(scratch) == {"feed.one()"}
 
 
 def test_what_is_still_needed_does_not_go(
@@ -166,7 +166,7 @@ def test_what_is_still_needed_does_not_go(
     last = done.stderr.strip().splitlines()[-1]
     assert "function feed.two() of sql/functions/two.sql needs what the manifest" in last
     assert state(scratch) == before
-    assert functions(scratch) == {"one()", "two()"}
+    assert functions(scratch) == {"feed.one()", "feed.two()"}
 
 
 def test_what_nobody_in_the_manifest_made_is_never_dropped(
@@ -254,7 +254,7 @@ def test_what_somebody_dropped_comes_back(
     apply()
     scratch.execute("drop function feed.two()")
     assert apply().stdout.split() == ["functions/two.sql"]
-    assert functions(scratch) == {"one()", "two()"}
+    assert functions(scratch) == {"feed.one()", "feed.two()"}
 
 
 def test_a_grant_that_is_taken_out_is_revoked(
