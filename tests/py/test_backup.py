@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -123,7 +122,7 @@ def test_restore_to_a_named_moment(
     with primary.connect() as connection:
         connection.execute("set request.jwt.claims = '{\"role\": \"service_role\"}'")
         # After the base backup: only the WAL has it.
-        connection.execute("insert into feed.users (user_uid) values (%s)", (late,))
+        connection.execute("insert into feed.users (user_uid) values (gen_random_uuid())")
         connection.execute("call jobs.refresh_trending()")
         feed = connection.execute(FEED, (user,)).fetchall()
         everything = world.fingerprint(connection)
