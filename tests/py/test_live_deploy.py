@@ -15,10 +15,9 @@ import httpx
 import psycopg
 import pytest
 
-from harness import Instance, clean_environment, run
+from harness import BINARIES, Instance, clean_environment, run
 from world import Town
 
-PGBENCH = "/usr/lib/postgresql/15/bin/pgbench"
 USERS = 8
 LISTINGS = 60
 
@@ -123,7 +122,7 @@ def pgbench(instance: Instance, folder: Path) -> Iterator[dict[str, int]]:
     done: dict[str, int] = {}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [PGBENCH, "-n", "-c", "2", "-M", "prepared", "-P", "1", "-T", "600", "-f", script],
+            [BINARIES / "pgbench", "-n", "-c", "2", "-M", "prepared", "-P", "1", "-T", "600", "-f", script],
             env=instance.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -17,10 +17,9 @@ import psycopg
 import pytest
 
 import world
-from harness import REPOSITORY, Instance, clean_environment, run
+from harness import BINARIES, POSTGRESQL_SETTINGS, REPOSITORY, Instance, clean_environment, run
 from pgfeed.doctor import planned_changes
 
-PG_DUMP = "/usr/lib/postgresql/15/bin/pg_dump"
 CHANGES = planned_changes((REPOSITORY / "sql/schema/sqitch.plan").read_text())
 MADE_UP = "a made-up older state"
 
@@ -106,7 +105,7 @@ def dump(instance: Instance, database: str) -> list[str]:
     An access list is in the order in which the rights were granted.
     """
     environment = instance.environment | {"PGDATABASE": database}
-    lines = run(PG_DUMP, "--schema-only", env=environment).stdout.splitlines()
+    lines = run(BINARIES / "pg_dump", "--schema-only", env=environment).stdout.splitlines()
     lines = [line for line in lines if not line.startswith(("\\restrict", "\\unrestrict"))]
     is_grant = lambda line: line.startswith(("GRANT ", "REVOKE "))  # noqa: E731
     groups = itertools.groupby(lines, is_grant)
@@ -165,6 +164,8 @@ def upgraded(
     def former(name: str, *arguments: str) -> None:
         run(checkout / "bin" / name, *arguments, env=environment, cwd=checkout)
 
+    instance.home.mkdir()
+    (instance.home / "postgresql.local.conf").write_text(POSTGRESQL_SETTINGS)
     try:
         former("up", "--no-http", "--no-deploy")
         instance.read_env()
