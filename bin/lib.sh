@@ -174,12 +174,18 @@ lock_instance() {
 copy_served() {
     [[ $SERVED != "$REPO" ]] || return 0
     mkdir -p "$SERVED"
-    local folder
+    local folder copy
     for folder in python web; do
-        rm -rf "${SERVED:?}/$folder"
-        [[ ! -d $REPO/$folder ]] || cp -r "$REPO/$folder" "$SERVED/$folder"
+        [[ -d $REPO/$folder ]] || continue
+        # A link that is replaced: whoever begins meanwhile finds the whole folder, old or new.
+        copy=$(mktemp -d "$SERVED/$folder.XXXXXX")
+        cp -rT "$REPO/$folder" "$copy"
+        chmod -R a+rX "$copy"
+        ln -sfn "${copy##*/}" "$SERVED/$folder-next"
+        [[ -L $SERVED/$folder ]] || rm -rf "${SERVED:?}/$folder"
+        mv -T "$SERVED/$folder-next" "$SERVED/$folder"
+        find "$SERVED" -mindepth 1 -maxdepth 1 -name "$folder.*" ! -path "$copy" -exec rm -rf {} +
     done
-    chmod -R a+rX "$SERVED"
 }
 
 # Stops a process of ours by its pid file, gently first.

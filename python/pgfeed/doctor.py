@@ -1,7 +1,8 @@
 """The doctor's checks: each says that all is well, or what is wrong and what to do about it.
 
 A check is a function of a Patient that returns a finding, or raises Wrong. Checks that need the
-database are left out when it does not answer: the first line then says why.
+database are left out when it does not answer: the first line then says why. It changes nothing,
+so it may be run on a primary or a standby at any moment.
 """
 
 import hashlib
@@ -25,11 +26,26 @@ REQUIRED_EXTENSIONS = {
     "plpython3u": "pg_catalog",
 }
 
+# What it was built for and tested with.
+POSTGRESQL_MAJOR = 15
+POSTGREST_MAJOR = 12
+
 # A job may miss this many turns before it counts as late.
 MISSED_TURNS = 2
 
 # Below this much free disk, PostgreSQL may stop soon.
 LEAST_FREE_BYTES = 1 << 30
+
+# Every feed reads the changes beside the blocks: with more than these it is slow.
+MOST_CHANGES = 50_000
+
+# A table is bloated when it has this many dead rows, and this many a live one.
+LEAST_DEAD_ROWS = 10_000
+DEAD_PER_LIVE_ROW = 0.5
+
+# WAL that a slot may hold back, and how long a standby may lag.
+MOST_RETAINED_BYTES = 1 << 30
+MOST_LAG = timedelta(seconds=30)
 
 
 class Wrong(Exception):
@@ -56,10 +72,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Patient:
-    """An instance: its files, its addresses, and a session in its database."""
+    """An instance: its files, its addresses, and a session in its database.
+
+    home: of a private instance; None where the servers are run by others than bin/up
+    """
 
     repository: Path
-    home: Path
+    home: Path | None
+    secret_file: Path | None
     rest_url: str
     gateway_url: str
     connection: psycopg.Connection
@@ -83,18 +103,23 @@ def listed(names: list[str], most: int = 5) -> str:
 
 def check_postgresql(patient: Patient) -> str:
     version = patient.value("show server_version")
+    major = patient.value("select current_setting('server_version_num')::int / 10000")
+    if major != POSTGRESQL_MAJOR:
+        remedy = f"move to a cluster of version {POSTGRESQL_MAJOR}"
+        raise Wrong(f"PostgreSQL is {version}, not {POSTGRESQL_MAJOR}", remedy)
     pending = patient.column("select name from pg_settings where pending_restart order by name")
     if pending:
         raise Wrong(f"settings wait for a restart: {listed(pending)}", "make down && make up")
     return f"PostgreSQL {version}"
 
 
-def answers(url: str) -> int:
+def answers(url: str) -> tuple[int, str]:
+    """The status, and which server says so."""
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status
+            return answer.status, answer.headers.get("Server", "")
     except urllib.error.HTTPError as error:
-        return error.code
+        return error.code, error.headers.get("Server", "")
     except OSError as error:
         raise Wrong(f"{url} does not answer ({error})", "make up") from None
 
@@ -102,25 +127,34 @@ def answers(url: str) -> int:
 def check_postgrest(patient: Patient) -> str:
     if not patient.rest_url or patient.rest_url.endswith(":0"):
         raise Wrong("PostgREST was never started", "make up")
-    status = answers(patient.rest_url + "/")
+    status, server = answers(patient.rest_url + "/")
     if status != 200:
-        log = patient.home / "log/postgrest.log"
-        raise Wrong(f"{patient.rest_url} answers {status}", f"look into {log}, then make up")
-    return patient.rest_url
+        remedy = f"look into {log_of(patient, 'postgrest')}, then make up"
+        raise Wrong(f"{patient.rest_url} answers {status}", remedy)
+    if not server.startswith(f"postgrest/{POSTGREST_MAJOR}."):
+        remedy = f"run PostgREST {POSTGREST_MAJOR} there"
+        raise Wrong(f"{patient.rest_url} is {server or 'something else'}", remedy)
+    return f"{server} at {patient.rest_url}"
 
 
 def check_gateway(patient: Patient) -> str:
     if not patient.gateway_url or patient.gateway_url.endswith(":0"):
         raise Wrong("the gateway was never started", "make up")
-    status = answers(patient.gateway_url + "/healthz")
+    status, _ = answers(patient.gateway_url + "/healthz")
     if status != 200:
-        log = patient.home / "log/nginx.log"
-        raise Wrong(f"{patient.gateway_url} answers {status}", f"look into {log}, then make up")
+        remedy = f"look into {log_of(patient, 'nginx')}, then make up"
+        raise Wrong(f"{patient.gateway_url} answers {status}", remedy)
     return patient.gateway_url
 
 
+def log_of(patient: Patient, server: str) -> str:
+    return f"{server}'s log" if patient.home is None else str(patient.home / f"log/{server}.log")
+
+
 def check_secret(patient: Patient) -> str:
-    path = patient.home / "jwt.secret"
+    path = patient.secret_file
+    if path is None:
+        return "not looked for: PGFEED_SECRET_FILE names none"
     if not path.is_file():
         raise Wrong(f"there is no {path}", "make up")
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -129,10 +163,80 @@ def check_secret(patient: Patient) -> str:
 
 
 def check_disk(patient: Patient) -> str:
+    if patient.home is None:
+        return "not looked at: the data is not here"
     free = shutil.disk_usage(patient.home).free
     if free < LEAST_FREE_BYTES:
         raise Wrong(f"{free >> 20} MB are free in {patient.home}", "make room on that disk")
     return f"{free >> 30} GB free"
+
+
+def check_replication(patient: Patient) -> str:
+    """A primary's standbys, slots and archive, or how far behind a standby is."""
+    if patient.value("select pg_is_in_recovery()"):
+        return check_standby(patient)
+
+    slots = patient.column(
+        """
+        select s.slot_name::text
+        from pg_replication_slots as s
+        where
+            not s.active
+            or s.wal_status in ('unreserved', 'lost')
+            or pg_current_wal_lsn() - s.restart_lsn > %(most)s
+        order by 1
+        """,
+        most=MOST_RETAINED_BYTES,
+    )
+    if slots:
+        remedy = f"start its standby, or: select pg_drop_replication_slot('{slots[0]}')"
+        raise Wrong(f"slots that nobody reads, or too slowly: {listed(slots)}", remedy)
+    slow = patient.column(
+        """
+        select coalesce(nullif(r.application_name, ''), host(r.client_addr), r.pid::text)
+        from pg_stat_replication as r
+        where
+            r.state not in ('streaming', 'backup')
+            or r.replay_lag > %(most)s
+        order by 1
+        """,
+        most=MOST_LAG,
+    )
+    if slow:
+        remedy = "select * from pg_stat_replication, then look into the standby's log"
+        raise Wrong(f"standbys that lag behind: {listed(slow)}", remedy)
+    failing = patient.value(
+        """
+        select a.last_failed_wal from pg_stat_archiver as a
+        where
+            current_setting('archive_mode') <> 'off'
+            and a.last_failed_time > coalesce(a.last_archived_time, '-infinity')
+        """
+    )
+    if failing:
+        remedy = "see the server's log for what archive_command said"
+        raise Wrong(f"WAL is not archived: {failing} failed", remedy)
+    count = patient.value("select count(*)::int from pg_stat_replication")
+    return f"{count} standbys, none lags" if count else "no standby"
+
+
+def check_standby(patient: Patient) -> str:
+    """On an idle primary nothing is replayed for long; only what is received and waits counts."""
+    is_streaming = patient.value("select exists (select from pg_stat_wal_receiver)")
+    if not is_streaming and not patient.value("select current_setting('restore_command') <> ''"):
+        raise Wrong("this standby receives nothing", "see its log, and primary_conninfo")
+    lag = patient.value(
+        """
+        select case
+            when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then interval '0'
+            else coalesce(clock_timestamp() - pg_last_xact_replay_timestamp(), interval '0')
+        end
+        """
+    )
+    if lag > MOST_LAG:
+        remedy = "look for a long query here that replay waits for: pg_stat_activity"
+        raise Wrong(f"this standby is {lag} behind", remedy)
+    return f"a standby, {lag.total_seconds():.1f} s behind"
 
 
 # ---------------------------------------------------------------- what is installed
@@ -228,6 +332,30 @@ def check_code(patient: Patient) -> str:
     gone = sorted(set(applied) - set(paths))
     if gone:
         raise Wrong(f"applied, but no longer in the manifest: {listed(gone)}", "bin/apply-code")
+    dropped = patient.column(
+        """
+        select o.object
+        from ops.source_files as s
+        cross join lateral unnest(s.objects) as o (object)
+        where not exists (
+            select
+            from (
+                select 'pg_proc'::regclass as catalogue, oid from pg_proc
+                union all
+                select 'pg_class'::regclass, oid from pg_class where relkind = 'v'
+                union all
+                select 'pg_trigger'::regclass, oid from pg_trigger where not tgisinternal
+                union all
+                select 'pg_policy'::regclass, oid from pg_policy
+            ) as c
+            cross join lateral pg_identify_object(c.catalogue, c.oid, 0) as i
+            where o.object = i.type || ' ' || i.identity
+        )
+        order by 1
+        """
+    )
+    if dropped:
+        raise Wrong(f"made by the code, but not there: {listed(dropped)}", "bin/apply-code")
     return f"{len(paths)} files as in the manifest"
 
 
@@ -241,6 +369,75 @@ def check_checksums(patient: Patient) -> str:
     if failures:
         raise Wrong(f"{failures} pages failed their checksum", "restore from a backup")
     return "no page failed"
+
+
+def check_indexes(patient: Patient) -> str:
+    """One that was made concurrently and failed is kept up to date, and serves nobody."""
+    invalid = patient.column(
+        """
+        select i.indexrelid::regclass::text
+        from pg_index as i
+        where
+            not (i.indisvalid and i.indisready)
+            and not exists (
+                select from pg_stat_progress_create_index as p
+                where p.index_relid = i.indexrelid
+            )
+        order by 1
+        """
+    )
+    if invalid:
+        remedy = f"reindex index concurrently {invalid[0]}, or drop it"
+        raise Wrong(f"invalid: {listed(invalid)}", remedy)
+    return "all valid"
+
+
+def check_bloat(patient: Patient) -> str:
+    bloated = patient.column(
+        """
+        select s.relid::regclass::text
+        from pg_stat_user_tables as s
+        where
+            s.n_dead_tup > %(least)s
+            and s.n_dead_tup > %(ratio)s * s.n_live_tup
+        order by s.n_dead_tup desc
+        """,
+        least=LEAST_DEAD_ROWS,
+        ratio=DEAD_PER_LIVE_ROW,
+    )
+    if bloated:
+        remedy = f"vacuum (analyze, verbose) {bloated[0]}; it says what keeps the rows"
+        raise Wrong(f"many dead rows: {listed(bloated)}", remedy)
+    return "no table has many dead rows"
+
+
+def check_blocks(patient: Patient) -> str:
+    """Are the blocks that feeds read complete, and what changed since not too much or too old?"""
+    waiting, packed, is_open, waited, schedule = patient.connection.execute(
+        """
+        select
+            (select count(*) from feed.listing_changes),
+            (select coalesce(sum(b.row_count), 0) from feed.listing_blocks as b),
+            (select count(*) from feed.listings as l where l.status = 'open'),
+            clock_timestamp() - greatest(
+                (
+                    select max(r.finished_at) from jobs.runs as r
+                    where r.job in ('refresh_trending', 'refresh_engagement')
+                ),
+                pg_postmaster_start_time()
+            ),
+            (select s.schedule from jobs.schedules as s where s.job = 'refresh_trending')
+        """
+    ).fetchone()
+    fold = "call jobs.refresh_trending()"
+    if waiting > MOST_CHANGES:
+        raise Wrong(f"{waiting} changes are not folded into the blocks yet", fold)
+    if waiting and schedule and waited > MISSED_TURNS * period_of(schedule):
+        raise Wrong(f"{waiting} changes were not folded into the blocks for {waited}", fold)
+    if not waiting and packed != is_open:
+        remedy = "pack them anew: docs/dba/failures.md"
+        raise Wrong(f"the blocks hold {packed} listings, open are {is_open}", remedy)
+    return f"{packed} listings packed, {waiting} changes beside them"
 
 
 def check_partitions(patient: Patient) -> str:
@@ -307,6 +504,27 @@ def period_of(schedule: str) -> timedelta:
     return timedelta(hours=1) if hour == "*" else timedelta(days=1)
 
 
+def refused_by_cron(patient: Patient) -> tuple[str, str] | None:
+    """A job whose latest turn failed, maybe before it could enter its run, and what was said."""
+    if patient.value("select to_regclass('cron.job_run_details') is null"):
+        return None
+    return patient.connection.execute(
+        """
+        select d.jobname, split_part(d.return_message, e'\\n', 1)
+        from (
+            select distinct on (j.jobid) j.jobname, r.status, r.return_message
+            from cron.job as j
+            inner join cron.job_run_details as r using (jobid)
+            where j.jobname like 'pgfeed %'
+            order by j.jobid, r.runid desc
+        ) as d
+        where d.status = 'failed'
+        order by d.jobname
+        limit 1
+        """
+    ).fetchone()
+
+
 def check_jobs(patient: Patient) -> str:
     latest = patient.connection.execute(
         """
@@ -336,6 +554,9 @@ def check_jobs(patient: Patient) -> str:
             raise Wrong(f"{job} is late: nothing for {waited}", again)
         if is_slow:
             raise Wrong(f"the last run of {job} took longer than its target", "see jobs.runs")
+    refused = refused_by_cron(patient)
+    if refused:
+        raise Wrong(f"pg_cron could not run {refused[0]}: {refused[1]}", "see the server's log")
     never = [job for job, _, state, *_ in latest if state is None]
     return f"none late, {len(never)} not run yet" if never else "none late, none failed"
 
@@ -355,11 +576,15 @@ CHECKS: dict[str, Callable[[Patient], str]] = {
     "gateway": check_gateway,
     "secret": check_secret,
     "disk": check_disk,
+    "replication": check_replication,
     "extensions": check_extensions,
     "python": check_python,
     "ledger": check_ledger,
     "code": check_code,
     "checksums": check_checksums,
+    "indexes": check_indexes,
+    "bloat": check_bloat,
+    "blocks": check_blocks,
     "partitions": check_partitions,
     "schedule": check_schedule,
     "jobs": check_jobs,
@@ -367,32 +592,43 @@ CHECKS: dict[str, Callable[[Patient], str]] = {
 }
 
 
+def run_check(patient: Patient, name: str) -> Result:
+    """One line of the report."""
+    try:
+        return Result(name, True, CHECKS[name](patient))
+    except Wrong as wrong:
+        return Result(name, False, wrong.finding, wrong.remedy)
+    except psycopg.Error as error:
+        problem = str(error).strip().splitlines()[0]
+        return Result(name, False, problem, "see the server's log; make up")
+
+
+def path_in(variable: str) -> Path | None:
+    return Path(os.environ[variable]) if os.environ.get(variable) else None
+
+
 def examine() -> list[Result]:
-    """Every check of the instance that the environment names."""
-    home = Path(os.environ["PGFEED_HOME"])
+    """Every check of the instance that the environment names.
+
+    PGHOST and its kin name the database, PGFEED_REST_URL and PGFEED_URL the servers;
+    PGFEED_HOME and PGFEED_SECRET_FILE may be missing.
+    """
+    home = path_in("PGFEED_HOME")
     try:
         connection = psycopg.connect(autocommit=True, connect_timeout=10)
     except psycopg.OperationalError as error:
         problem = str(error).strip().splitlines()[0]
-        remedy = f"make up (log: {home / 'log/postgres.log'})"
-        return [Result("postgresql", False, problem, remedy)]
+        log = "the server's log" if home is None else home / "log/postgres.log"
+        return [Result("postgresql", False, problem, f"make up (log: {log})")]
 
     with connection:
         connection.execute("set statement_timeout = '30s'")
         patient = Patient(
-            repository=Path(os.environ["PGFEED_REPOSITORY"]),
+            repository=path_in("PGFEED_REPOSITORY") or Path(__file__).resolve().parents[2],
             home=home,
+            secret_file=path_in("PGFEED_SECRET_FILE"),
             rest_url=os.environ.get("PGFEED_REST_URL", ""),
             gateway_url=os.environ.get("PGFEED_URL", ""),
             connection=connection,
         )
-        results = []
-        for name, check in CHECKS.items():
-            try:
-                results.append(Result(name, True, check(patient)))
-            except Wrong as wrong:
-                results.append(Result(name, False, wrong.finding, wrong.remedy))
-            except psycopg.Error as error:
-                problem = str(error).strip().splitlines()[0]
-                results.append(Result(name, False, problem, "make up"))
-        return results
+        return [run_check(patient, name) for name in CHECKS]

@@ -15,6 +15,7 @@ import psycopg
 from pgfeed.instance import signed_token
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 # Nothing of a test's cluster must outlive the machine, and many may run at once.
 POSTGRESQL_SETTINGS = """\
@@ -149,3 +150,68 @@ class Instance:
         if self.home.exists():
             self.bin("down", check=False)
             shutil.rmtree(self.home, ignore_errors=True)
+
+
+def as_server(program: str, *arguments: str | Path, check: bool = True, **variables: str) -> None:
+    """Runs a program of PostgreSQL as bin/up does: root becomes postgres."""
+    command = [str(BINARIES / program), *(str(word) for word in arguments)]
+    if os.geteuid() == 0:
+        command = [
+            "setpriv",
+            "--reuid=postgres",
+            "--regid=postgres",
+            "--init-groups",
+            "--",
+            "env",
+            "HOME=/tmp",
+            *command,
+        ]
+    subprocess.run(
+        command,
+        check=check,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | variables,
+    )
+
+
+def start_standby(instance: Instance, folder: Path) -> None:
+    """A streaming copy of the instance's cluster with a socket in folder."""
+    folder.mkdir(mode=0o755)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    values = instance.values
+    as_server(
+        "pg_basebackup",
+        "-h",
+        values["PGHOST"],
+        "-p",
+        values["PGPORT"],
+        "-U",
+        "postgres",
+        "-D",
+        folder / "data",
+        "-R",
+        "-X",
+        "stream",
+        "-c",
+        "fast",
+    )
+    settings = f"unix_socket_directories = '{folder}'\nport = 5432\n"
+    with (folder / "data" / "postgresql.auto.conf").open("a") as file:
+        file.write(settings)
+    process = Path(f"/proc/{instance.pid('postgres')}/environ").read_bytes()
+    inherited = dict(pair.split("=", 1) for pair in process.decode().split("\0") if "=" in pair)
+    as_server(
+        "pg_ctl",
+        "-D",
+        folder / "data",
+        "-l",
+        folder / "log",
+        "-w",
+        "start",
+        PYTHONPATH=inherited["PYTHONPATH"],
+        OPENBLAS_NUM_THREADS="1",
+        OMP_NUM_THREADS="1",
+    )

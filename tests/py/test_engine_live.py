@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import IsolationLevel
 
 from engine_world import STATISTICS, World
-from harness import Instance, run
+from harness import BINARIES, Instance, as_server, run, start_standby
 
-BINARIES = Path("/usr/lib/postgresql/15/bin")
 LISTINGS = 80
 ROUNDS = 60
 
@@ -267,68 +264,3 @@ def test_blocks_survive_a_crash_a_restore_and_a_standby(fresh_instance, test_hom
     finally:
         as_server("pg_ctl", "-D", standby / "data", "-m", "immediate", "stop")
         shutil.rmtree(standby, ignore_errors=True)
-
-
-def as_server(program: str, *arguments: str | Path, check: bool = True, **variables: str) -> None:
-    """Runs a program of PostgreSQL as bin/up does: root becomes postgres."""
-    command = [str(BINARIES / program), *(str(word) for word in arguments)]
-    if os.geteuid() == 0:
-        command = [
-            "setpriv",
-            "--reuid=postgres",
-            "--regid=postgres",
-            "--init-groups",
-            "--",
-            "env",
-            "HOME=/tmp",
-            *command,
-        ]
-    subprocess.run(
-        command,
-        check=check,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | variables,
-    )
-
-
-def start_standby(instance: Instance, folder: Path) -> None:
-    """A streaming copy of the instance's cluster with a socket in folder."""
-    folder.mkdir(mode=0o755)
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    values = instance.values
-    as_server(
-        "pg_basebackup",
-        "-h",
-        values["PGHOST"],
-        "-p",
-        values["PGPORT"],
-        "-U",
-        "postgres",
-        "-D",
-        folder / "data",
-        "-R",
-        "-X",
-        "stream",
-        "-c",
-        "fast",
-    )
-    settings = f"unix_socket_directories = '{folder}'\nport = 5432\n"
-    with (folder / "data" / "postgresql.auto.conf").open("a") as file:
-        file.write(settings)
-    process = Path(f"/proc/{instance.pid('postgres')}/environ").read_bytes()
-    inherited = dict(pair.split("=", 1) for pair in process.decode().split("\0") if "=" in pair)
-    as_server(
-        "pg_ctl",
-        "-D",
-        folder / "data",
-        "-l",
-        folder / "log",
-        "-w",
-        "start",
-        PYTHONPATH=inherited["PYTHONPATH"],
-        OPENBLAS_NUM_THREADS="1",
-        OMP_NUM_THREADS="1",
-    )

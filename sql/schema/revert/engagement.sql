@@ -6,6 +6,6 @@ drop table feed.engagement_scale cascade;
 drop table feed.engagement_base cascade;
 drop table feed.engagement_metrics cascade;
 
-delete from ops.source_files;
+update ops.source_files set sha256 = repeat('0', 64);
 
 commit;

@@ -8,6 +8,6 @@ drop table feed.user_interactions cascade;
 drop table feed.interaction_weights cascade;
 drop type feed.interaction_type cascade;
 
-delete from ops.source_files;
+update ops.source_files set sha256 = repeat('0', 64);
 
 commit;

@@ -11,6 +11,6 @@ drop table ml.current_model cascade;
 drop table ml.models cascade;
 drop table ml.training_parameters cascade;
 
-delete from ops.source_files;
+update ops.source_files set sha256 = repeat('0', 64);
 
 commit;
