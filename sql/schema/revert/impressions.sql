@@ -2,6 +2,7 @@
 
 begin;
 
+drop table feed.ticket_keys cascade;
 drop table feed.feed_impressions cascade;
 
 delete from ops.source_files;
