@@ -1,7 +1,8 @@
 -- Nightly: partitions ahead, run logs kept short, and months dropped that have outlived what
 -- feed.data_lifetimes allows (nothing, unless the operator says so).
 --
--- Writes      partitions of the log, feed.engagement_base, feed.interaction_keys, jobs.runs, cron.job_run_details (never purged by pg_cron)
+-- Writes      partitions of the log, feed.engagement_base, feed.interaction_keys, jobs.runs,
+--             cron.job_run_details (never purged by pg_cron)
 
 create or replace procedure jobs.keep_house()
 language plpgsql

@@ -192,7 +192,8 @@ comment on function api.get_feed is
 Each row has its rank, the listing, distance_km (null if either place is unknown), score,
 components (value, weight and contribution of each; the contributions sum to the score), a
 reason (the facts of the two largest contributions) and a ticket, to send to track_impressions
-when the row is really on the screen. Next page: send the listing_ids already shown as `exclude`, at most 1000.
+when the row is really on the screen. Next page: send the listing_ids already shown as
+`exclude`, at most 1000.
 
 user_uid is the token''s own and may be left out; service_role names any user. profile and
 as_of are for service_role. 400 bad limit or exclude, 401 no token, 403 somebody else''s feed,

@@ -90,7 +90,7 @@ cross join
         ('{interactions,0,event_id}', to_jsonb(tests.event_id('of ann')), 'what I did'),
         ('{interactions,0,metadata}', '{"a": 1}', 'with what came along'),
         ('{interaction_keys,0,event_id}', to_jsonb(tests.event_id('of ann')), 'its key'),
-        ('{listing_states,0,listing_id}', to_jsonb(tests.listing_id('kayak')), 'with which listing'),
+        ('{listing_states,0,listing_id}', to_jsonb(tests.listing_id('kayak')), 'the listing'),
         ('{listing_states,0,save_count}', '1', 'how often'),
         ('{impressions,0,ticket}', '"ticket of ann"', 'what was shown'),
         ('{learned,0,tag_preference}', '{"jazz": 2}', 'what was learned'),

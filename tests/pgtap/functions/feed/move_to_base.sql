@@ -48,7 +48,7 @@ select is(
     'one a user and hour, to the last instant, and none of the poster''s own'
 );
 select is(
-    tests.base('kayak'), tests.counts(apply_count => 1), 'the first application ever, not the second'
+    tests.base('kayak'), tests.counts(apply_count => 1), 'the first application, not the second'
 );
 
 select feed.move_to_base('-infinity', 'infinity', tests.user_uid('bob'));

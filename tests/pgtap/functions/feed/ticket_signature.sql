@@ -21,16 +21,16 @@ select matches(
 )
 from generate_series(1, 1000) as n;
 select is(
-    tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'ann', 'body'), 'the same'
+    tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'ann', 'body'), 'always'
 );
 select isnt(
-    tests.signature('secret', 'ann', 'body'), tests.signature('Secret', 'ann', 'body'), 'another key'
+    tests.signature('secret', 'ann', 'body'), tests.signature('Secret', 'ann', 'body'), 'of the key'
 );
 select isnt(
-    tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'bob', 'body'), 'another user'
+    tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'bob', 'body'), 'the user'
 );
 select isnt(
-    tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'ann', 'Body'), 'another body'
+    tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'ann', 'Body'), 'the body'
 );
 select is(
     feed.ticket_signature(null, tests.user_uid('ann'), 'body'), null, 'without a key there is none'
