@@ -20,6 +20,9 @@ declare
     instant constant interval := interval '1 microsecond';
     outlived record;
 begin
+    -- A load takes the users for itself before it comes to the log: one waits for the other here.
+    lock table feed.users in row share mode;
+
     -- From here on nobody deletes from the log, and nobody adds to a month so long past.
     perform pg_advisory_xact_lock(feed.retention_lock_key());
 
