@@ -1,7 +1,7 @@
 -- api.track_impressions: what the feed gave, to whom it gave it, once
 
 begin;
-select plan(36);
+select plan(37);
 
 select tests.user('ann');
 select tests.user('bob');
