@@ -73,7 +73,7 @@ begin
         t.ticket,
         viewer,
         f.listing_id,
-        f.position,
+        f.rank,
         f.score,
         f.profile_name,
         f.issued_at

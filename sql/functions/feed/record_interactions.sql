@@ -48,7 +48,7 @@ begin
         for no key update;
         get diagnostics locked = row_count;
 
-        exit when locked = (
+        exit when locked = 1 and not is_service or locked = (
             select count(distinct o ->> 'user_uid')
             from jsonb_array_elements(outcome) as o
             where o ->> 'problem' is null

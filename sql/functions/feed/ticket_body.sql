@@ -5,7 +5,7 @@
 create or replace function feed.ticket_body(
     key_no integer,
     listing_id uuid,
-    "position" integer,
+    rank integer,
     score double precision,
     profile_name text,
     issued_at timestamptz
@@ -18,7 +18,7 @@ return concat_ws(
     '.',
     key_no,
     replace(listing_id::text, '-', ''),
-    "position",
+    rank,
     -- whole numbers, since a point divides: scores within 1e-9 are a tie anyway
     round(score * 1e9)::bigint,
     (extract(epoch from issued_at) * 1000000)::bigint,
@@ -26,5 +26,5 @@ return concat_ws(
 );
 
 comment on function feed.ticket_body is
-'KEY.LISTING.POSITION.SCORE.TIME.PROFILE: the score in units of 1e-9, the time in microseconds
+'KEY.LISTING.RANK.SCORE.TIME.PROFILE: the score in units of 1e-9, the time in microseconds
 since 1970. A ticket is this, a point and feed.ticket_signature.';

@@ -11,19 +11,21 @@ select
     b.from_time,
     b.to_time
 from feed.data_lifetimes as d
-cross join lateral (
-    values
-    ('feed.user_interactions'::regclass, d.interaction_lifetime),
-    ('feed.feed_impressions'::regclass, d.impression_lifetime)
-) as p (parent, lifetime)
-inner join pg_catalog.pg_inherits as i on i.inhparent = p.parent
+cross join
+    lateral (
+        values
+        ('feed.user_interactions'::regclass, d.interaction_lifetime),
+        ('feed.feed_impressions'::regclass, d.impression_lifetime)
+    ) as p (parent, lifetime)
+inner join pg_catalog.pg_inherits as i on p.parent = i.inhparent
 inner join pg_catalog.pg_class as c on i.inhrelid = c.oid
-cross join lateral (
-    select
-        substring(e.bounds from $$FROM \('([^']+)'\)$$)::timestamptz as from_time,
-        substring(e.bounds from $$TO \('([^']+)'\)$$)::timestamptz as to_time
-    from (select pg_catalog.pg_get_expr(c.relpartbound, c.oid) as bounds) as e
-) as b
+cross join
+    lateral (
+        select
+            substring(e.bounds from $$FROM \('([^']+)'\)$$)::timestamptz as from_time,
+            substring(e.bounds from $$TO \('([^']+)'\)$$)::timestamptz as to_time
+        from (select pg_catalog.pg_get_expr(c.relpartbound, c.oid) as bounds) as e
+    ) as b
 where
     b.from_time is not null
     and b.to_time <= now() - p.lifetime;

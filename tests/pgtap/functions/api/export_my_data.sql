@@ -79,7 +79,7 @@ select is_empty(
     $$,
     'each is exported, and none is empty'
 );
-select is(document #> c.path, c.expected, c.description)
+select is(exported.document #> c.path, c.expected, c.description)
 from exported
 cross join
     (

@@ -43,6 +43,15 @@ return ((extract(epoch from now()) * 1000000)::bigint + later)::text;
 create temporary table page (user_name text, rank integer, score float8, ticket text);
 grant all on page to public;
 
+create function tests.tickets(user_name text)
+returns text[]
+language sql
+return (
+    select array_agg(p.ticket order by p.rank)
+    from page as p
+    where p.user_name = tickets.user_name
+);
+
 select tests.act_as('bob');
 insert into page select 'bob', rank, score, ticket from api.get_feed();
 select tests.act_as('ann');
@@ -50,17 +59,14 @@ insert into page select 'ann', rank, score, ticket from api.get_feed();
 
 select is((select count(*) from page), 4::bigint, 'two users have two listings each');
 select is((select count(distinct ticket) from page), 4::bigint, 'every row has its own ticket');
-select ok(
-    (select bool_and(length(ticket) < 110) from page),
-    'which is short'
-);
+select ok((select bool_and(length(p.ticket) < 110) from page as p), 'which is short');
 select is(
-    api.track_impressions(array(select ticket from page where user_name = 'ann')),
+    api.track_impressions(tests.tickets('ann')),
     '{"received": 2, "recorded": 2, "duplicates": 0}',
     'what was shown is recorded'
 );
 select is(
-    api.track_impressions(array(select ticket from page where user_name = 'ann' and rank = 1)),
+    api.track_impressions((tests.tickets('ann'))[:1]),
     '{"received": 1, "recorded": 0, "duplicates": 1}',
     'again changes nothing, and says so'
 );
@@ -113,9 +119,10 @@ select is(
 );
 
 -- forged, expired, another's
-select is_refused(
-    format('select api.track_impressions(%L)', c.tickets), c.state, c.message, c.description
-)
+select
+    is_refused(
+        format('select api.track_impressions(%L)', c.tickets), c.state, c.message, c.description
+    )
 from
     (
         select
@@ -189,12 +196,13 @@ from
                 )
             ) as b (ticket, state, message, description)
     ) as c;
-select is_refused(
-    format('select api.track_impressions(%s)', c.tickets),
-    'PT400',
-    'array of 1 to 1000',
-    c.description
-)
+select
+    is_refused(
+        format('select api.track_impressions(%s)', c.tickets),
+        'PT400',
+        'array of 1 to 1000',
+        c.description
+    )
 from
     (
         values
@@ -238,11 +246,11 @@ select is_refused(
 );
 select isnt(
     (select split_part(ticket, '.', 1) from api.get_feed(null, 1)),
-    (select split_part(ticket, '.', 1) from page limit 1),
+    split_part((tests.tickets('ann'))[1], '.', 1),
     'a new key signs'
 );
 select lives_ok(
-    $$select api.track_impressions(array(select ticket from page where user_name = 'ann'))$$,
+    $$select api.track_impressions(tests.tickets('ann'))$$,
     'and the old one still verifies'
 );
 
@@ -252,7 +260,7 @@ where key_no < (select max(k.key_no) from feed.ticket_keys as k);
 select tests.act_as('ann');
 
 select is_refused(
-    $$select api.track_impressions(array(select ticket from page where user_name = 'ann'))$$,
+    $$select api.track_impressions(tests.tickets('ann'))$$,
     'PT403',
     'tickets\[0\] was not given',
     'until it is dropped'

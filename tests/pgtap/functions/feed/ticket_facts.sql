@@ -5,7 +5,7 @@ select plan(18);
 
 select results_eq(
     $$
-    select listing_id, "position", score, issued_at, profile_name, key_no, body, signature
+    select listing_id, rank, score, issued_at, profile_name, key_no, body, signature
     from feed.ticket_facts(
         '7.0f16cf0b503b45d9a699416cf95c11e1.12.430123456.1795564800000001.default.'
         'abcdefghijklmnopqrs_-A'
@@ -34,7 +34,7 @@ select lives_ok(
     $$,
     'the greatest numbers of the form are numbers'
 );
-select is_empty(format('select from feed.ticket_facts(%L)', c.ticket), c.description)
+select is_empty(format('select * from feed.ticket_facts(%L)', c.ticket), c.description)
 from
     (
         select

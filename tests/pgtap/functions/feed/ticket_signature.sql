@@ -14,10 +14,11 @@ select is(
     'DI2q3TAg2rHR2saN_ynoog',
     'it is HMAC-SHA256, cut to 128 bits, in base64url'
 );
-select ok(
-    bool_and(tests.signature('secret', 'ann', n::text) ~ '^[A-Za-z0-9_-]{22}$'),
-    'always 22 characters that need no escaping'
-)
+select
+    ok(
+        bool_and(tests.signature('secret', 'ann', n::text) ~ '^[A-Za-z0-9_-]{22}$'),
+        'always 22 characters that need no escaping'
+    )
 from generate_series(1, 1000) as n;
 select is(
     tests.signature('secret', 'ann', 'body'), tests.signature('secret', 'ann', 'body'), 'always'

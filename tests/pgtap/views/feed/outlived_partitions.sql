@@ -38,8 +38,9 @@ select is_empty(
 );
 
 update feed.data_lifetimes
-set interaction_lifetime
-= now() - (date_trunc('month', now()) - interval '3 months') + interval '1 s';
+set
+    interaction_lifetime
+    = now() - (date_trunc('month', now()) - interval '3 months') + interval '1 s';
 
 select results_eq(
     $$select tests.outlived('feed.user_interactions')$$,
