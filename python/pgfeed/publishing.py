@@ -90,11 +90,13 @@ def delete_other_models(database: Database, rows_per_step: int) -> int:
     ]
     for model_id in models:
         for relation in ("listing_vectors", "user_vectors", "user_neighbors", "tag_projections"):
+            # ml.forget_user locks these in an order of its own: what it has goes with the model.
+            skipping = "for update skip locked" if relation == "user_neighbors" else ""
             statement = f"""
                 delete from ml.{relation} as t
                 where t.ctid = any(array(
                     select d.ctid from ml.{relation} as d
-                    where d.model_id = $1::integer limit $2::integer
+                    where d.model_id = $1::integer limit $2::integer {skipping}
                 ))
                 """
             while database.run(statement, model_id, rows_per_step) >= rows_per_step:

@@ -9,6 +9,9 @@ grant execute on function
 api.track_interaction(uuid, text, jsonb, uuid, timestamptz) to authenticated;
 grant execute on function api.track_interactions(jsonb, text) to authenticated;
 grant execute on function api.retract_interaction(uuid) to authenticated;
+grant execute on function api.track_impressions(text[], uuid) to authenticated;
+grant execute on function api.export_my_data(uuid) to authenticated;
+grant execute on function api.delete_my_data(uuid) to authenticated;
 
 grant insert, update on api.listings to authenticated;
 grant select, update on api.preferences to authenticated;

@@ -1,6 +1,8 @@
--- Nightly: partitions ahead, and the run logs kept short.
+-- Nightly: partitions ahead, run logs kept short, and months dropped that have outlived what
+-- feed.data_lifetimes allows (nothing, unless the operator says so).
 --
--- Writes      partitions of the log, jobs.runs, cron.job_run_details (never purged by pg_cron)
+-- Writes      partitions of the log, feed.engagement_base, feed.interaction_keys, jobs.runs,
+--             cron.job_run_details (never purged by pg_cron)
 
 create or replace procedure jobs.keep_house()
 language plpgsql
@@ -11,6 +13,8 @@ declare
     run bigint;
     made integer;
     purged bigint;
+    outlived record;
+    dropped integer := 0;
 begin
     run := jobs.begin_run('keep_house');
     if run is null then
@@ -31,10 +35,25 @@ begin
         using keep_cron_runs;
     end if;
 
+    commit;
+
+    for outlived in
+        select o.partition
+        from feed.outlived_partitions as o
+        order by o.to_time, o.partition::text
+    loop
+        if feed.drop_outlived_partition(outlived.partition) then
+            dropped := dropped + 1;
+        end if;
+        commit;
+    end loop;
+
     perform jobs.end_run(
         run,
-        made + purged,
-        jsonb_build_object('partitions_made', made, 'runs_purged', purged)
+        made + purged + dropped,
+        jsonb_build_object(
+            'partitions_made', made, 'runs_purged', purged, 'partitions_dropped', dropped
+        )
     );
     commit;
 end;
@@ -42,7 +61,7 @@ $$;
 
 comment on procedure jobs.keep_house is
 'Nightly: makes the partitions of the coming three months, purges run logs older than 90 days
-and pg_cron''s older than 7.';
+and pg_cron''s older than 7, and drops the months that have outlived feed.data_lifetimes.';
 
 insert into jobs.schedules (job, schedule, command, target)
 values ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute')

@@ -1,6 +1,7 @@
 """The feed over HTTP: how many rows, in which order, with what explanation, for whom."""
 
 import math
+import re
 import uuid
 
 import pytest
@@ -152,7 +153,7 @@ def test_a_row_holds_the_listing(here: Town) -> None:
     assert {key: row[key] for key in expected} == expected
     assert math.isclose(row["distance_km"], 1, rel_tol=1e-3)
     assert math.isclose(row["lon"], here.lon)
-    assert "ticket" in row
+    assert re.fullmatch(r"[A-Za-z0-9._-]{80,200}", row["ticket"])
 
 
 def test_the_user_is_the_token_and_need_not_be_named(here: Town, crowd: list[str]) -> None:

@@ -11,6 +11,9 @@ CALLS = {
     "track_interaction",
     "track_interactions",
     "retract_interaction",
+    "track_impressions",
+    "export_my_data",
+    "delete_my_data",
 }
 VIEWS = {"preferences", "my_listings", "my_interactions", "listings", "trending"}
 UPSERTS = {"upsert_users", "upsert_posters", "upsert_listings"}

@@ -307,10 +307,7 @@ def test_who_opts_out_or_goes_during_the_training_is_in_no_part_of_it(
             "insert into feed.user_feed_preferences (user_uid, personalization_enabled)"
             " select user_uid, false from feed.users where user_no = 10"
         )
-        gone = "(select user_uid from feed.users where user_no = 20)"
-        world.execute(f"delete from feed.user_interactions where user_uid = {gone}")
-        world.execute(f"delete from feed.interaction_keys where user_uid = {gone}")
-        world.execute("delete from feed.users where user_no = 20")
+        world.execute("select api.delete_my_data(user_uid) from feed.users where user_no = 20")
     wait_until(lambda: current_model(world))
     assert one(world, "select count(*) from ml.user_neighbors where user_no in (10, 20)") == 0
     assert one(world, "select count(*) from ml.user_vectors where user_no in (10, 20)") == 0
@@ -319,6 +316,44 @@ def test_who_opts_out_or_goes_during_the_training_is_in_no_part_of_it(
     assert details["neighbor_count"] == 50
     start_training().join()
     assert one(world, "select count(*) from ml.user_neighbors") == USERS - 5 - 2
+
+
+@pytest.mark.parametrize("table", ["user_neighbors", "user_vectors", "current_model"])
+def test_who_leaves_at_the_same_moment_is_not_brought_back(
+    world: psycopg.Connection,
+    instance: Instance,
+    scratch_name: str,
+    start_training: Callable,
+    held_at: Callable,
+    table: str,
+) -> None:
+    """The deletion and the training wait for each other's locks; either may go on first."""
+    gone = one(world, "select user_uid from feed.users where user_no = 20")
+
+    def leave() -> None:
+        with instance.connect(scratch_name) as session:
+            session.execute("select api.delete_my_data(%s)", (gone,))
+
+    with held_at(start_training, table) as training:
+        leaving = threading.Thread(target=leave)
+        leaving.start()
+        wait_until(
+            lambda: one(
+                world,
+                "select count(*) = 2 from pg_stat_activity"
+                " where datname = current_database() and wait_event_type = 'Lock'",
+            )
+        )
+    leaving.join()
+    training.join()
+    assert training.error is None
+    assert current_model(world) is not None
+    assert one(world, "select count(*) from feed.users where user_uid = %s", gone) == 0
+    for place in ("user_vectors where user_no = 20", "user_neighbors where user_no = 20"):
+        assert one(world, f"select count(*) from ml.{place}") == 0
+    assert one(world, "select count(*) from ml.user_neighbors where 20 = any(neighbor_nos)") == 0
+    assert one(world, "select count(*) from ml.user_neighbors") == USERS - 5 - 1
+    assert one(world, "select count(*) from tests.wrong_counters") == 0
 
 
 def test_a_deleted_user_leaves_the_lists_of_others_at_once(

@@ -34,6 +34,8 @@ KEPT = (
     "feed.interaction_weights",
     "feed.engagement_scale",
     "feed.block_parameters",
+    "feed.ticket_keys",
+    "feed.data_lifetimes",
     "ml.training_parameters",
 )
 

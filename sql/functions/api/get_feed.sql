@@ -57,6 +57,7 @@ declare
         )::integer
     );
     chosen feed.ranking_profiles;
+    key feed.ticket_keys;
 begin
     if get_feed."limit" is null or get_feed."limit" not between 1 and 200 then
         raise sqlstate 'PT400' using
@@ -88,6 +89,11 @@ begin
             ),
             hint = 'Leave profile out for the default one.';
     end if;
+
+    select k.* into key
+    from feed.ticket_keys as k
+    order by k.key_no desc
+    limit 1;
 
     return query
     with best as (
@@ -148,7 +154,7 @@ begin
             b.content_score,
             feed_time
         ),
-        null::text
+        t.body || '.' || feed.ticket_signature(key.secret, asker, t.body)
     from best as b
     inner join feed.listings as l using (listing_id)
     left join feed.engagement_metrics as m using (listing_id)
@@ -168,6 +174,13 @@ begin
         offset 0
     ) as c
     cross join lateral feed.leading_components(c.components) as d
+    cross join lateral (
+        select
+            feed.ticket_body(
+                key.key_no, b.listing_id, b.rank, b.score, chosen.profile_name, now()
+            ) as body
+        offset 0
+    ) as t
     order by b.rank;
 end;
 $$;
@@ -178,8 +191,9 @@ comment on function api.get_feed is
 1 to 200 rows (`limit`). On GET `limit` trims the answer; without it there are 200 rows.
 Each row has its rank, the listing, distance_km (null if either place is unknown), score,
 components (value, weight and contribution of each; the contributions sum to the score), a
-reason (the facts of the two largest contributions) and a ticket (null until impressions are
-tracked). Next page: send the listing_ids already shown as `exclude`, at most 1000.
+reason (the facts of the two largest contributions) and a ticket, to send to track_impressions
+when the row is really on the screen. Next page: send the listing_ids already shown as
+`exclude`, at most 1000.
 
 user_uid is the token''s own and may be left out; service_role names any user. profile and
 as_of are for service_role. 400 bad limit or exclude, 401 no token, 403 somebody else''s feed,

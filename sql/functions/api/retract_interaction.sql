@@ -18,6 +18,8 @@ begin
             hint = 'Send "Authorization: Bearer TOKEN" with the user''s token.';
     end if;
 
+    perform pg_advisory_xact_lock_shared(feed.retention_lock_key());
+
     -- As when recording: the user first, then what is theirs.
     perform
     from feed.users as u
@@ -37,7 +39,8 @@ begin
     if not found then
         raise sqlstate 'PT404' using
             message = format('you have no event %s', retract_interaction.event_id),
-            hint = 'Send the event_id that track_interaction answered; it may be retracted already.';
+            hint = 'Send the event_id that track_interaction answered. It may be retracted, or older '
+            'than the log is kept.';
     end if;
 
     return jsonb_build_object(
@@ -53,5 +56,6 @@ comment on function api.retract_interaction is
 'Undoes an interaction of the caller, exactly
 
 Counters, exclusions and times are as if it had never been: a dismissed listing is back in the
-next feed. Answers {"event_id", "status": "retracted", "listing_id", "type"}. 401 no token, 404
-no such event of this user, or retracted already.';
+next feed. An event that is older than the log is kept cannot be undone. Answers {"event_id",
+"status": "retracted", "listing_id", "type"}. 401 no token, 404 no such event of this user, or
+retracted already.';

@@ -35,6 +35,11 @@ begin
     loop
         old := null;
 
+        -- Before the listing: a poster who deletes their data is locked before their listings.
+        if item ->> 'poster_uid' is not null then
+            perform feed.ensure_poster((item ->> 'poster_uid')::uuid);
+        end if;
+
         -- Two statements, so that each has its index whatever the plan.
         if item ->> 'listing_id' is not null then
             select l.* into old
@@ -57,10 +62,6 @@ begin
             raise sqlstate 'PT400' using
                 message = 'the listing has no key',
                 hint = 'Send listing_id, or poster_uid and external_id.';
-        end if;
-
-        if item ->> 'poster_uid' is not null then
-            perform feed.ensure_poster((item ->> 'poster_uid')::uuid);
         end if;
 
         -- What is left out stays, or has its default.

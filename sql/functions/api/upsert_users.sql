@@ -41,8 +41,9 @@ begin
 
         if not exists (select from feed.users as u where u.user_uid = uid) then
             inserted := inserted + 1;
-            perform feed.ensure_user(uid);
         end if;
+
+        perform feed.ensure_user(uid);
 
         if item ?| array['lat', 'lon'] then
             place := feed.make_point(

@@ -34,6 +34,16 @@ begin
             partition := parent || to_char(month, '_YYYY_MM');
             continue when to_regclass('feed.' || partition) is not null;
 
+            -- Its rows have counted: they are in the base, and would count again.
+            if parent = 'user_interactions' and exists (
+                select from feed.data_lifetimes as d
+                where month + interval '1 month' <= now() - d.interaction_lifetime
+            ) then
+                raise exception 'the log of % is no longer kept', to_char(month, 'YYYY-MM') using
+                    errcode = 'restrict_violation',
+                    hint = 'feed.data_lifetimes says how long interactions are kept.';
+            end if;
+
             execute format(
                 'create table feed.%I (like feed.%I including defaults including constraints)',
                 partition, parent
@@ -56,5 +66,6 @@ $$;
 
 comment on function feed.ensure_partitions is
 'Makes the missing monthly partitions of user_interactions and feed_impressions from the
-month of from_time to that of to_time (UTC), and returns how many it made. Definer: a caller
+month of from_time to that of to_time (UTC), and returns how many it made. A month of the log
+that has outlived feed.data_lifetimes is refused. Definer: a caller
 needs the right to execute it, which only feed_owner''s members have.';

@@ -1,8 +1,11 @@
--- Makes a user known, once.
+-- Makes a user known, once, and keeps them until the transaction ends.
 --
--- Looks before it inserts: a conflict would use up a user_no each time.
+-- Looks before it inserts: a conflict would use up a user_no each time. Whoever is just being
+-- deleted is waited for, and known anew; whoever was found cannot be deleted before what is
+-- written of them.
 --
--- Called by   feed.record_interactions, api.upsert_users, the views' triggers
+-- Called by   feed.record_interactions, api.track_impressions, api.upsert_users, the views'
+--             triggers
 
 create or replace function feed.ensure_user(user_uid uuid)
 returns void
@@ -10,15 +13,20 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if not exists (
-        select from feed.users as u
+    loop
+        perform
+        from feed.users as u
         where u.user_uid = ensure_user.user_uid
-    ) then
+        for key share;
+
+        exit when found;
+
         insert into feed.users (user_uid)
         values (ensure_user.user_uid)
         on conflict do nothing;
-    end if;
+    end loop;
 end;
 $$;
 
-comment on function feed.ensure_user is 'Makes a row in feed.users if there is none.';
+comment on function feed.ensure_user is 'Makes a row in feed.users if there is none, and
+keeps it from being deleted until the transaction ends.';

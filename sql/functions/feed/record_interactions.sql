@@ -1,7 +1,8 @@
 -- A batch of events into the log: each once, each checked.
 --
 -- The users are locked first, in one order, so that two batches with the same event wait
--- for each other: the second then sees the first one's keys and knows a repetition.
+-- for each other: the second then sees the first one's keys and knows a repetition. Whoever was
+-- deleted before the lock was ours is judged again: a caller is known anew.
 --
 -- Called by   api.track_interaction, api.track_interactions
 -- Writes      feed.users (a caller not yet known), feed.user_interactions
@@ -24,26 +25,42 @@ declare
     caller constant uuid := identity.user_uid();
     is_service constant boolean := identity.is_service();
     received_at constant timestamptz := now();
+    locked integer;
     outcome jsonb;
 begin
-    if not is_service then
-        perform feed.ensure_user(caller);
-    end if;
+    loop
+        select
+            coalesce(
+                jsonb_agg(to_jsonb(c) || jsonb_build_object('index', e.ordinality - 1)), '[]'
+            )
+        into outcome
+        from jsonb_array_elements(events) with ordinality as e (event, ordinality)
+        cross join lateral feed.check_interaction(e.event, caller, is_service) as c;
 
-    select coalesce(jsonb_agg(to_jsonb(c) || jsonb_build_object('index', e.ordinality - 1)), '[]')
-    into outcome
-    from jsonb_array_elements(events) with ordinality as e (event, ordinality)
-    cross join lateral feed.check_interaction(e.event, caller, is_service) as c;
+        perform
+        from feed.users as u
+        where u.user_uid in (
+            select (o ->> 'user_uid')::uuid
+            from jsonb_array_elements(outcome) as o
+            where o ->> 'problem' is null
+        )
+        order by u.user_no
+        for no key update;
+        get diagnostics locked = row_count;
 
-    perform
-    from feed.users as u
-    where u.user_uid in (
-        select (o ->> 'user_uid')::uuid
-        from jsonb_array_elements(outcome) as o
-        where o ->> 'problem' is null
-    )
-    order by u.user_no
-    for no key update;
+        exit when locked = 1 and not is_service or locked = (
+            select count(distinct o ->> 'user_uid')
+            from jsonb_array_elements(outcome) as o
+            where o ->> 'problem' is null
+        );
+
+        perform feed.ensure_user(caller)
+        where caller::text in (
+            select o ->> 'user_uid'
+            from jsonb_array_elements(outcome) as o
+            where o ->> 'problem' is null
+        );
+    end loop;
 
     -- A new statement sees the keys of whoever held the locks.
     with checked as (
@@ -153,7 +170,9 @@ begin
         )
         where
             o.problem is null
-            and not o.is_known;
+            and not o.is_known
+        -- Foreign keys lock listings in this order; who deletes their data locks theirs so, too.
+        order by o.listing_id;
     end if;
 
     return query

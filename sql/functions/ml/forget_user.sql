@@ -1,8 +1,9 @@
 -- Takes users out of every model: their own rows, and their places in others' lists.
 --
--- Rows are locked in one order, so that no two callers deadlock.
+-- Own rows and lists are locked in one order before any is written, so that two users who are
+-- in each other's lists and leave at once neither deadlock nor put one another back.
 --
--- Called by   the trigger on feed.users, python/pgfeed/publishing.py
+-- Called by   api.delete_my_data, the trigger on feed.users, python/pgfeed/publishing.py
 
 create or replace function ml.forget_user(variadic user_nos integer[])
 returns void
@@ -15,33 +16,28 @@ begin
     perform ml.model_for_writing();
 
     delete from ml.user_vectors as v where v.user_no = any(user_nos);
+
+    -- A statement of its own: those below then see the lists as others have left them.
+    perform
+    from ml.user_neighbors as n
+    where
+        n.user_no = any(user_nos)
+        or n.neighbor_nos && user_nos
+    order by n.model_id, n.user_no
+    for update;
+
     delete from ml.user_neighbors as n where n.user_no = any(user_nos);
 
-    with lists as materialized (
-        select
-            n.model_id,
-            n.user_no
-        from ml.user_neighbors as n
-        where n.neighbor_nos && user_nos
-        order by n.model_id, n.user_no
-        for no key update
-    )
-
     update ml.user_neighbors as n
-    set
-        neighbor_nos = kept.neighbor_nos,
-        similarities = kept.similarities
-    from lists as l
-    inner join ml.user_neighbors as o using (model_id, user_no)
-    cross join lateral (
+    set (neighbor_nos, similarities) = (
         select
-            coalesce(array_agg(e.user_no order by e.place), '{}') as neighbor_nos,
-            coalesce(array_agg(e.similarity order by e.place), '{}') as similarities
-        from unnest(o.neighbor_nos, o.similarities) with ordinality
+            coalesce(array_agg(e.user_no order by e.place), '{}'),
+            coalesce(array_agg(e.similarity order by e.place), '{}')
+        from unnest(n.neighbor_nos, n.similarities) with ordinality
             as e (user_no, similarity, place)
         where e.user_no <> all(user_nos)
-    ) as kept
-    where n.model_id = l.model_id and n.user_no = l.user_no;
+    )
+    where n.neighbor_nos && user_nos;
 end;
 $$;
 

@@ -1,4 +1,4 @@
--- What was on the screen.
+-- What was on the screen, and the keys that sign the tickets of a feed's rows.
 
 begin;
 set local role feed_owner;
@@ -12,7 +12,7 @@ create table feed.feed_impressions (
     score double precision not null,
     profile_name text not null references feed.ranking_profiles,
     created_at timestamptz not null default now(),
-    primary key (user_uid, ticket, created_at)
+    primary key (user_uid, created_at, listing_id)
 ) partition by range (created_at);
 
 comment on table feed.feed_impressions is
@@ -20,10 +20,11 @@ comment on table feed.feed_impressions is
 comment on column feed.feed_impressions.ticket is 'The ticket of the feed row that was shown.';
 comment on column feed.feed_impressions.user_uid is 'To whom it was shown.';
 comment on column feed.feed_impressions.listing_id is 'What was shown.';
-comment on column feed.feed_impressions.position is 'At which rank, from 1.';
+comment on column feed.feed_impressions.position is 'At which rank of its page, from 1.';
 comment on column feed.feed_impressions.score is 'With which score.';
 comment on column feed.feed_impressions.profile_name is 'Ranked by which profile.';
-comment on column feed.feed_impressions.created_at is 'When.';
+comment on column feed.feed_impressions.created_at is
+'When the feed gave it, as the ticket says: a ticket sent again finds its own row.';
 comment on index feed.feed_impressions_pkey is
 'One impression a ticket; a user''s own impressions.';
 
@@ -34,5 +35,23 @@ comment on index feed.feed_impressions_listing_idx is
 create index feed_impressions_profile_idx on feed.feed_impressions (profile_name);
 comment on index feed.feed_impressions_profile_idx is
 'Serves the foreign key and click rates by profile.';
+
+create table feed.ticket_keys (
+    key_no integer generated always as identity primary key,
+    secret bytea not null default ext.gen_random_bytes(32)
+    constraint ticket_secret_has_at_least_32_bytes check (octet_length(secret) >= 32),
+    created_at timestamptz not null default now()
+);
+
+comment on table feed.ticket_keys is
+'What tickets are signed with: the newest signs, the others still verify. Nobody but the owner
+reads it.';
+comment on column feed.ticket_keys.key_no is 'Counts up; stands in the ticket.';
+comment on column feed.ticket_keys.secret is 'Key of the HMAC (SHA-256), made by the server.';
+comment on column feed.ticket_keys.created_at is 'Since when.';
+comment on index feed.ticket_keys_pkey is
+'Serves every feed (the newest) and every ticket that comes back.';
+
+insert into feed.ticket_keys default values;
 
 commit;

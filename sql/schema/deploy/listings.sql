@@ -9,7 +9,7 @@ comment on type feed.listing_status is 'open: may be in a feed; closed: never.';
 create table feed.listings (
     listing_id uuid primary key default gen_random_uuid(),
     listing_no integer generated always as identity unique,
-    poster_uid uuid references feed.posters,
+    poster_uid uuid references feed.posters on delete set null,
     external_id text
     constraint external_id_is_not_too_long check (length(external_id) <= 200),
     title text not null
@@ -43,7 +43,8 @@ create table feed.listings (
 comment on table feed.listings is 'What is offered: jobs, gigs, events, things.';
 comment on column feed.listings.listing_id is 'The listing''s id outside.';
 comment on column feed.listings.listing_no is 'Dense number: the column of every matrix.';
-comment on column feed.listings.poster_uid is 'Who posted it, for good; null if unknown.';
+comment on column feed.listings.poster_uid is
+'Who posted it, for good; null if unknown, or if their data were deleted.';
 comment on column feed.listings.external_id is 'The id in the poster''s own system.';
 comment on column feed.listings.title is 'One line.';
 comment on column feed.listings.description is 'Plain text.';

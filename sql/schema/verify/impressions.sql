@@ -11,4 +11,7 @@ select
 from feed.feed_impressions
 where false;
 
+select 1 / count(*) from feed.ticket_keys
+where octet_length(secret) >= 32;
+
 rollback;

@@ -1,7 +1,8 @@
 -- feed.listings: normal form, and what never changes
 --
 -- created_at and poster_uid stay as they were first written: a poster cannot renew a listing,
--- and whose interactions count must not change behind the counters.
+-- and whose interactions count must not change behind the counters. When a poster's data are
+-- deleted, their interactions go first, and then the foreign key takes them out of here.
 
 create or replace function feed.tg_listings__guard()
 returns trigger
@@ -16,7 +17,16 @@ begin
         return new;
     end if;
 
-    if new.poster_uid is distinct from old.poster_uid then
+    if
+        new.poster_uid is distinct from old.poster_uid
+        and (
+            new.poster_uid is not null
+            or exists (
+                select from feed.posters as p
+                where p.poster_uid = old.poster_uid
+            )
+        )
+    then
         raise exception 'a listing keeps its poster' using
             errcode = 'restrict_violation',
             hint = 'Close this listing and post another.';

@@ -1,7 +1,7 @@
 -- authenticated: what a user may do, and what not.
 
 begin;
-select plan(19);
+select plan(21);
 
 select results_eq(
     $$select tests.schemas_of('authenticated')$$,
@@ -12,11 +12,12 @@ select results_eq(
     $$select tests.functions_of('authenticated')$$,
     $$
     values
-    ('api.explain_listing'), ('api.get_feed'), ('api.retract_interaction'),
-    ('api.track_interaction'), ('api.track_interactions'), ('feed.ensure_poster'),
-    ('feed.ensure_user'), ('feed.make_point'), ('feed.normalized_tags'), ('feed.one_line'),
-    ('feed.write_preferences'), ('identity.caller_role'), ('identity.check_request'),
-    ('identity.claims'), ('identity.user_uid')
+    ('api.delete_my_data'), ('api.explain_listing'), ('api.export_my_data'), ('api.get_feed'),
+    ('api.retract_interaction'), ('api.track_impressions'), ('api.track_interaction'),
+    ('api.track_interactions'), ('feed.ensure_poster'), ('feed.ensure_user'), ('feed.make_point'),
+    ('feed.normalized_tags'), ('feed.one_line'), ('feed.write_preferences'),
+    ('identity.caller_role'), ('identity.check_request'), ('identity.claims'),
+    ('identity.user_uid')
     $$,
     'it may call the api but for the upserts, and what the views'' triggers call'
 );
@@ -69,6 +70,8 @@ from
         ('select from feed.posters', 'nor posters'' counts'),
         ('select from feed.ranking_profiles', 'nor how profiles are weighted'),
         ('select from feed.feed_impressions', 'nor impressions'),
+        ('select from feed.ticket_keys', 'nor what tickets are signed with'),
+        ('select from feed.data_lifetimes', 'nor how long things are kept'),
         ('select from ml.user_vectors', 'nor what was learned'),
         ('select from jobs.runs', 'nor the jobs'),
         (

@@ -1,7 +1,7 @@
 -- feed.ensure_partitions: the months that a span of time needs
 
 begin;
-select plan(10);
+select plan(12);
 
 create function tests.partitions(parent regclass, pattern text)
 returns setof text
@@ -88,6 +88,20 @@ select is_empty(
         )
     $$,
     'every partition has the indexes of the whole'
+);
+
+-- retention
+update feed.data_lifetimes
+set interaction_lifetime = '1 year';
+
+select is_refused(
+    $$select feed.ensure_partitions(now() - interval '14 months', now())$$,
+    '23001',
+    'is no longer kept',
+    'a month that retention has taken does not come back'
+);
+select lives_ok(
+    $$select feed.ensure_partitions(now() - interval '11 months', now())$$, 'a younger one may'
 );
 
 select finish();

@@ -1,7 +1,7 @@
 -- feed.tg_listings__guard: normal form, and what never changes
 
 begin;
-select plan(19);
+select plan(21);
 
 select tests.listing(
     'bicycle', poster => 'pat', tags => array[' Bike', 'bike', 'JAZZ '], created_at => '2026-01-01'
@@ -57,6 +57,27 @@ select is_refused(
     '23001',
     'a listing keeps its poster',
     'and one without a poster gets none'
+);
+
+-- a poster whose data are deleted
+select tests.listing('kayak', poster => 'dot', tags => '{river}');
+
+delete from feed.posters
+where poster_uid = tests.user_uid('dot');
+
+select is(
+    (
+        select l.poster_uid from feed.listings as l
+        where l.title = 'kayak'
+    ),
+    null,
+    'a poster who is gone is taken out of their listings'
+);
+select is_refused(
+    $$update feed.listings set poster_uid = tests.user_uid('pat') where title = 'kayak'$$,
+    '23001',
+    'a listing keeps its poster',
+    'which nobody can take over'
 );
 
 -- the transaction of the last change of what is ranked
