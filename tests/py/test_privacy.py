@@ -149,10 +149,11 @@ def test_users_who_leave_while_they_write(
     def work(session: Session, number: int) -> None:
         chance = random.Random(number)
         if number == 0:
-            for turn in range(15):
-                session.call((leaver, poster)[turn % 2], "select api.delete_my_data()")
-            done.set()
-            return
+            try:
+                for turn in range(15):
+                    session.call((leaver, poster)[turn % 2], "select api.delete_my_data()")
+            finally:
+                done.set()
         while not done.is_set():
             listings = chance.sample(field.listings, 4)
             views = [{"listing_id": listing, "type": "view"} for listing in listings]
@@ -412,9 +413,11 @@ def test_months_go_while_users_write_take_back_and_leave(
     def work(session: Session, number: int) -> None:
         chance = random.Random(number)
         if number == 0:
-            time.sleep(0.1)
-            session.connection.execute("call jobs.keep_house()")
-            done.set()
+            try:
+                time.sleep(0.1)
+                session.connection.execute("call jobs.keep_house()")
+            finally:
+                done.set()
         elif number == 1:
             for leaver in leavers:
                 session.call(leaver, "select api.delete_my_data()")
