@@ -335,7 +335,7 @@ def test_gives_up_waiting_for_a_lock(
         done = apply("--lock-timeout", "100ms", "--attempts", "2", check=False)
     assert done.returncode != 0
     assert done.stderr.count("somebody holds a lock") == 1
-    assert "functions/one.sql:1: ERROR:  canceling statement due to lock timeout" in done.stderr
+    assert "functions/one.sql:2: ERROR:  canceling statement due to lock timeout" in done.stderr
 
 
 def test_tries_again_for_a_lock(
@@ -369,7 +369,7 @@ def test_gives_way_in_a_deadlock(
         thread = threading.Thread(target=lambda: done.append(apply("--lock-timeout", "10s")))
         thread.start()
         holds = """
-            select from pg_locks
+            select 1 from pg_locks
             where relation = 'feed.users'::regclass and mode = 'ShareRowExclusiveLock' and granted
                 and database = (select oid from pg_database where datname = current_database())
         """

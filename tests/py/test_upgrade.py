@@ -80,8 +80,8 @@ def make_older(sql: Path) -> None:
     )
     append(
         sql / "triggers/feed/posters_score.sql",
-        "create or replace trigger t95_former after insert on feed.posters\n"
-        "for each statement execute function suppress_redundant_updates_trigger();\n",
+        "create or replace trigger t95_former before update on feed.posters\n"
+        "for each row execute function suppress_redundant_updates_trigger();\n",
     )
     append(
         sql / "grants/anon.sql",
