@@ -25,25 +25,37 @@ declare
     is_service constant boolean := identity.is_service();
     received_at constant timestamptz := now();
     outcome jsonb;
+    user_uids uuid [];
+    locked integer;
 begin
-    if not is_service then
-        perform feed.ensure_user(caller);
-    end if;
+    loop
+        if not is_service then
+            perform feed.ensure_user(caller);
+        end if;
 
-    select coalesce(jsonb_agg(to_jsonb(c) || jsonb_build_object('index', e.ordinality - 1)), '[]')
-    into outcome
-    from jsonb_array_elements(events) with ordinality as e (event, ordinality)
-    cross join lateral feed.check_interaction(e.event, caller, is_service) as c;
+        select
+            coalesce(jsonb_agg(to_jsonb(c) || jsonb_build_object('index', e.ordinality - 1)), '[]')
+        into outcome
+        from jsonb_array_elements(events) with ordinality as e (event, ordinality)
+        cross join lateral feed.check_interaction(e.event, caller, is_service) as c;
 
-    perform
-    from feed.users as u
-    where u.user_uid in (
-        select (o ->> 'user_uid')::uuid
-        from jsonb_array_elements(outcome) as o
-        where o ->> 'problem' is null
-    )
-    order by u.user_no
-    for no key update;
+        user_uids := array(
+            select distinct (o ->> 'user_uid')::uuid
+            from jsonb_array_elements(outcome) as o
+            where o ->> 'problem' is null
+        );
+
+        perform
+        from feed.users as u
+        where u.user_uid = any(user_uids)
+        order by u.user_no
+        for no key update;
+        get diagnostics locked = row_count;
+
+        -- Whoever was deleted while this waited is asked about again: the caller is then new, and
+        -- of others there is nobody to record anything of.
+        exit when locked = cardinality(user_uids);
+    end loop;
 
     -- A new statement sees the keys of whoever held the locks.
     with checked as (
