@@ -561,6 +561,20 @@ def check_jobs(patient: Patient) -> str:
     return f"none late, {len(never)} not run yet" if never else "none late, none failed"
 
 
+def check_counting(patient: Patient) -> str:
+    """Keys, states and counters, recounted from the log; the longest check by far."""
+    with patient.connection.transaction():
+        patient.connection.execute("set local statement_timeout = '30min'")
+        wrong = patient.connection.execute(
+            "select relation, count(*) from ops.recount() group by relation order by relation"
+        ).fetchall()
+    if wrong:
+        found = ", ".join(f"{count} in {relation}" for relation, count in wrong)
+        remedy = "select * from ops.recount(repair => true)"
+        raise Wrong(f"rows that are not what the log says: {found}", remedy)
+    return "keys, states and counters are a recount of the log"
+
+
 def check_model(patient: Patient) -> str:
     trained = patient.value("select published_at from ml.current_model")
     if trained is None:
@@ -588,6 +602,7 @@ CHECKS: dict[str, Callable[[Patient], str]] = {
     "partitions": check_partitions,
     "schedule": check_schedule,
     "jobs": check_jobs,
+    "counting": check_counting,
     "model": check_model,
 }
 

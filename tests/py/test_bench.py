@@ -22,6 +22,8 @@ COMPARED = {
     "feed_vs_kernel_cold",
     "gateway_overhead_ms_p50",
     "fold_1pct_s",
+    "ingest_spread",
+    "ingest_hot",
 }
 ALONE = {
     "feed_no_limit_p99_ms",
@@ -32,6 +34,7 @@ ALONE = {
     "feed_mix_p50_ms",
     "feed_brand_new_p99_ms",
     "feed_during_fold_p99_ms",
+    "ingest_api",
 }
 
 

@@ -7,13 +7,18 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from psycopg import IsolationLevel
+from psycopg.types.json import Jsonb
 
+from arena import FUNNEL, write_folder
 from engine_world import STATISTICS, World
 from harness import BINARIES, Instance, as_server, run, start_standby
+from pgfeed import load
+from pgfeed.progress import Stages
 
 LISTINGS = 80
 ROUNDS = 60
@@ -111,6 +116,58 @@ def test_feeds_are_exact_while_others_write_and_fold(database):
         raise failures[0]
     assert folded > 0
     assert {"scored a block", "read unfolded changes"} <= shown
+
+
+def test_feeds_are_exact_while_a_load_and_folds_are_at_work(database, tmp_path):
+    world = make_world(database(), 16)
+    is_over = threading.Event()
+
+    def fold() -> int:
+        own, folded = look(world, database()), 0
+        while not is_over.is_set():
+            own.fold_some()
+            own.fold()
+            folded += 1
+        return folded
+
+    def write() -> int:
+        own, written = look(world, database()), 0
+        while not is_over.is_set():
+            own.change_listing()
+            event = {
+                "user_uid": own.random.choice(own.users),
+                "listing_id": own.random.choice(own.listings),
+                "type": own.random.choice(FUNNEL),
+            }
+            own.run("select api.track_interactions(%s)", Jsonb([event]))
+            written += 1
+        return written
+
+    reader = database(autocommit=False)
+    reader.isolation_level = IsolationLevel.REPEATABLE_READ
+
+    def read() -> int:
+        own, compared = look(world, reader), 0
+        while not is_over.is_set():
+            with reader.transaction():
+                own.compare()
+            compared += 1
+        return compared
+
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(work) for work in (fold, write, read)]
+        try:
+            for number in range(3):
+                write_folder(tmp_path / str(number), number, interactions=500)
+                load.load(database(), tmp_path / str(number), False, Stages("load"))
+        finally:
+            is_over.set()
+        assert all(other.result() > 0 for other in others)
+    with reader.transaction():
+        look(world, reader).compare()
+    (count,) = world.run("select count(*) from feed.listings where title = 'loaded'")[0]
+    assert count == 3 * 200
+    assert world.run("select * from ops.recount()") == []
 
 
 def test_a_fold_waits_for_nobody_and_nobody_for_a_fold(database):

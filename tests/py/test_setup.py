@@ -368,6 +368,8 @@ def test_doctor_names_what_is_wrong_and_the_remedy(fresh_instance: Make) -> None
             "jobs": "insert into jobs.runs (job, started_at, backend_pid)"
             " values ('train_models', now() + interval '1 hour', 1)",
             "extensions": "alter extension pgcrypto set schema public",
+            "counting": "insert into feed.interaction_keys"
+            " values (gen_random_uuid(), gen_random_uuid(), 1, now())",
         }
         for statement in ailments.values():
             connection.execute(statement)

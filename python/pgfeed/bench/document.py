@@ -71,6 +71,12 @@ COMPARISONS: dict[str, tuple[str, str, Callable[[Figure], bool]]] = {
         "< 5",
         lambda f: f.value < 5,
     ),
+    "ingest_spread": (
+        "inserts without triggers, 16 clients, one a commit, all over the listings",
+        "≥ 0.4",
+        lambda f: f.ratio >= 0.4,
+    ),
+    "ingest_hot": ("the same, all on one listing", "≥ 0.25", lambda f: f.ratio >= 0.25),
     "backend_memory_mb": (
         "own memory of a session (RssAnon) after every kind of feed",
         "< 300",

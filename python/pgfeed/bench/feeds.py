@@ -57,6 +57,8 @@ class Sizes:
     cold: int = 10
     gateway: int = 40
     requests: int = 100
+    ingest_seconds: int = 5
+    ingest_rounds: int = 3
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pgfeed.bench import feeds, service
+from pgfeed.bench import feeds, ingest, service
 from pgfeed.bench.catalogue import read_catalogue
 from pgfeed.bench.feeds import Bench, Sizes
 from pgfeed.bench.figures import Figure
@@ -16,7 +16,9 @@ from pgfeed.bench.users import askers
 from pgfeed.progress import Stages
 
 SIZES = {
-    "tiny": Sizes(reference=3, plain=5, cold=2, gateway=5, requests=10),
+    "tiny": Sizes(
+        reference=3, plain=5, cold=2, gateway=5, requests=10, ingest_seconds=1, ingest_rounds=1
+    ),
     "small": Sizes(reference=12, plain=40),
     "medium": Sizes(reference=6, plain=20),
 }
@@ -29,6 +31,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "queries": service.queries,
     "connections": service.many_connections,
     "fold": service.fold,
+    "ingest": ingest.ingest,
     # Last: what they read and make drives everything else out of memory.
     "reference": feeds.against_reference,
     "sql": feeds.against_plain_sql,

@@ -35,7 +35,7 @@ def bench(
     is_plot: bool,
     only: tuple[str, ...],
 ) -> None:
-    """Measure get_feed, the gateway, the other statements and the fold, one JSON line a figure.
+    """Measure feeds, the gateway, other statements, the fold and writing, one JSON line a figure.
 
     Every baseline runs in the same run, in turns with what it is compared to. Progress is on
     standard error. The first run of a scale loads its world (medium: half an hour).

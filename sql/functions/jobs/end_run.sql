@@ -12,7 +12,8 @@ declare
 begin
     update jobs.runs as r
     set
-        finished_at = clock_timestamp(),
+        -- the clock may have been set back meanwhile
+        finished_at = greatest(clock_timestamp(), r.started_at),
         rows = end_run.row_count,
         details = end_run.details
     where r.run_id = end_run.run_id

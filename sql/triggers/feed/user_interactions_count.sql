@@ -7,9 +7,9 @@
 -- Whether a row counts is asked of the log in a statement of its own, after the states are
 -- locked: its snapshot then holds all that a concurrent writer of the same pair committed.
 --
--- The log is asked by the primary key, whatever else there is: listing and time are compared
--- as a pair, for with `listing_id = …` the planner may take the index of listings, and reads
--- everybody's rows of a listing that is popular this hour.
+-- The log and the states are asked by their primary keys, whatever else there is: columns are
+-- compared as a pair, for with `listing_id = …` the planner may take the index of listings, and
+-- reads everybody's rows of a popular listing.
 --
 -- Plans are made once a session, perhaps for a load of 100,000 rows or for empty tables, and
 -- serve every statement after it: look-ups by key are right for one row and good for many.
@@ -116,7 +116,8 @@ begin
             from feed.user_listing_states as s
             where
                 s.user_no = u.user_no
-                and s.listing_no = l.listing_no
+                and (s.user_no, s.listing_no) >= (u.user_no, l.listing_no)
+                and (s.user_no, s.listing_no) <= (u.user_no, l.listing_no)
             offset 0
         ) as s
         where

@@ -3,6 +3,10 @@
 -- The exact undoing of t50_count, in the same lock order: a key that no other row of the
 -- log holds is uncounted, a pair without interactions has no state, and the times of a
 -- pair are those of the rows that remain.
+--
+-- The deleted rows stay on the outside, as the written ones do in t50_count: what is deleted here
+-- is found first and deleted by its place, what is updated is found by its key on conflict. A join
+-- with the table would let a planner that takes it to be empty turn the loop around.
 
 create or replace function feed.tg_user_interactions__uncount()
 returns trigger
@@ -14,19 +18,47 @@ set enable_mergejoin = off
 as $$
 begin
     delete from feed.interaction_keys as k
-    using deleted as d
-    where
-        k.user_uid = d.user_uid
-        and k.event_id = d.event_id;
+    where k.ctid = any(
+        array(
+            select f.ctid
+            from deleted as d
+            cross join lateral (
+                select f.ctid from feed.interaction_keys as f
+                where
+                    f.user_uid = d.user_uid
+                    and f.event_id = d.event_id
+                offset 0
+            ) as f
+        )
+    );
 
     -- Locked before the log is asked what remains, for the reason given at t50_count.
     perform
-    from deleted as d
-    inner join feed.users as u using (user_uid)
-    inner join feed.listings as l using (listing_id)
-    inner join feed.user_listing_states as s using (user_no, listing_no)
-    order by s.user_no, s.listing_no
-    for update of s;
+    from (
+        select distinct
+            u.user_no,
+            l.listing_no
+        from deleted as d
+        cross join lateral (
+            select u.user_no from feed.users as u
+            where u.user_uid = d.user_uid
+            offset 0
+        ) as u
+        cross join lateral (
+            select l.listing_no from feed.listings as l
+            where l.listing_id = d.listing_id
+            offset 0
+        ) as l
+        order by u.user_no, l.listing_no
+    ) as p
+    cross join lateral (
+        select from feed.user_listing_states as s
+        where
+            s.user_no = p.user_no
+            and (s.user_no, s.listing_no) >= (p.user_no, p.listing_no)
+            and (s.user_no, s.listing_no) <= (p.user_no, p.listing_no)
+        for update
+    ) as s;
 
     with gone as (
         select
@@ -44,12 +76,28 @@ begin
             g.listing_id,
             g.type
         from gone as g
-        inner join feed.users as u using (user_uid)
-        inner join feed.listings as l using (listing_id)
-        inner join feed.user_listing_states as s using (user_no, listing_no)
+        cross join lateral (
+            select u.user_no from feed.users as u
+            where u.user_uid = g.user_uid
+            offset 0
+        ) as u
+        cross join lateral (
+            select l.listing_no from feed.listings as l
+            where l.listing_id = g.listing_id
+            offset 0
+        ) as l
+        cross join lateral (
+            select feed.state_count(s, g.type) as row_count
+            from feed.user_listing_states as s
+            where
+                s.user_no = u.user_no
+                and (s.user_no, s.listing_no) >= (u.user_no, l.listing_no)
+                and (s.user_no, s.listing_no) <= (u.user_no, l.listing_no)
+            offset 0
+        ) as s
         where
             g.hour = '-infinity'
-            and feed.state_count(s, g.type) = g.row_count
+            and s.row_count = g.row_count
             or g.hour > '-infinity'
             and not exists (
                 select
@@ -65,74 +113,123 @@ begin
             )
     ),
 
-    -- States go before counters, here as everywhere.
+    taken as (
+        select
+            d.user_uid,
+            d.listing_id,
+            count(*) filter (where d.type = 'view') as view_count,
+            count(*) filter (where d.type = 'click') as click_count,
+            count(*) filter (where d.type = 'apply') as apply_count,
+            count(*) filter (where d.type = 'save') as save_count,
+            count(*) filter (where d.type = 'share') as share_count,
+            count(*) filter (where d.type = 'dismiss') as dismiss_count
+        from deleted as d
+        group by d.user_uid, d.listing_id
+    ),
+
     remaining as (
         select
+            t.user_uid,
+            t.listing_id,
+            s.ctid as place,
             s.user_no,
             s.listing_no,
-            s.view_count - count(*) filter (where d.type = 'view') as view_count,
-            s.click_count - count(*) filter (where d.type = 'click') as click_count,
-            s.apply_count - count(*) filter (where d.type = 'apply') as apply_count,
-            s.save_count - count(*) filter (where d.type = 'save') as save_count,
-            s.share_count - count(*) filter (where d.type = 'share') as share_count,
-            s.dismiss_count - count(*) filter (where d.type = 'dismiss') as dismiss_count,
-            u.user_uid,
-            l.listing_id
-        from deleted as d
-        inner join feed.users as u using (user_uid)
-        inner join feed.listings as l using (listing_id)
-        inner join feed.user_listing_states as s using (user_no, listing_no)
-        group by s.user_no, s.listing_no, u.user_uid, l.listing_id
+            s.view_count - t.view_count as view_count,
+            s.click_count - t.click_count as click_count,
+            s.apply_count - t.apply_count as apply_count,
+            s.save_count - t.save_count as save_count,
+            s.share_count - t.share_count as share_count,
+            s.dismiss_count - t.dismiss_count as dismiss_count,
+            s.applied_at,
+            s.saved_at,
+            s.dismissed_at,
+            s.last_at
+        from taken as t
+        cross join lateral (
+            select u.user_no from feed.users as u
+            where u.user_uid = t.user_uid
+            offset 0
+        ) as u
+        cross join lateral (
+            select l.listing_no from feed.listings as l
+            where l.listing_id = t.listing_id
+            offset 0
+        ) as l
+        cross join lateral (
+            select
+                s.ctid,
+                s.user_no,
+                s.listing_no,
+                s.view_count,
+                s.click_count,
+                s.apply_count,
+                s.save_count,
+                s.share_count,
+                s.dismiss_count,
+                s.applied_at,
+                s.saved_at,
+                s.dismissed_at,
+                s.last_at
+            from feed.user_listing_states as s
+            where
+                s.user_no = u.user_no
+                and (s.user_no, s.listing_no) >= (u.user_no, l.listing_no)
+                and (s.user_no, s.listing_no) <= (u.user_no, l.listing_no)
+            offset 0
+        ) as s
     ),
 
     emptied as (
         delete from feed.user_listing_states as s
-        using remaining as r
-        where
-            s.user_no = r.user_no
-            and s.listing_no = r.listing_no
-            and r.view_count + r.click_count + r.apply_count + r.save_count + r.share_count
-            + r.dismiss_count = 0
+        where s.ctid = any(
+            array(
+                select r.place from remaining as r
+                where
+                    r.view_count + r.click_count + r.apply_count + r.save_count + r.share_count
+                    + r.dismiss_count = 0
+            )
+        )
     ),
 
     lessened as (
-        update feed.user_listing_states as s
-        set
-            view_count = r.view_count,
-            click_count = r.click_count,
-            apply_count = r.apply_count,
-            save_count = r.save_count,
-            share_count = r.share_count,
-            dismiss_count = r.dismiss_count,
-            strongest_weight = (
-                select max(w.weight)
-                from feed.interaction_weights as w
-                where
-                    case w.type
-                        when 'view' then r.view_count
-                        when 'click' then r.click_count
-                        when 'apply' then r.apply_count
-                        when 'save' then r.save_count
-                        when 'share' then r.share_count
-                        when 'dismiss' then r.dismiss_count
-                    end > 0
+        insert into feed.user_listing_states as s (
+            user_no, listing_no, view_count, click_count, apply_count, save_count, share_count,
+            dismiss_count, strongest_weight, applied_at, saved_at, dismissed_at, last_at
+        )
+        select
+            r.user_no,
+            r.listing_no,
+            r.view_count,
+            r.click_count,
+            r.apply_count,
+            r.save_count,
+            r.share_count,
+            r.dismiss_count,
+            greatest(
+                case when r.view_count > 0 then w.view_weight end,
+                case when r.click_count > 0 then w.click_weight end,
+                case when r.apply_count > 0 then w.apply_weight end,
+                case when r.save_count > 0 then w.save_weight end,
+                case when r.share_count > 0 then w.share_weight end,
+                case when r.dismiss_count > 0 then w.dismiss_weight end
             ),
             -- Of a type that has fewer rows in the log than counted here, retention took the
             -- first: its time stays.
-            applied_at = case
-                when r.apply_count > t.apply_count then s.applied_at
+            case
+                when r.apply_count > t.apply_count then r.applied_at
                 else t.applied_at
             end,
-            saved_at = case
-                when r.save_count > t.save_count then s.saved_at
+            case
+                when r.save_count > t.save_count then r.saved_at
                 else t.saved_at
             end,
-            dismissed_at = case
-                when r.dismiss_count > t.dismiss_count then s.dismissed_at
+            case
+                when r.dismiss_count > t.dismiss_count then r.dismissed_at
                 else t.dismissed_at
             end,
-            last_at = coalesce(t.last_at, s.last_at)
+            coalesce(t.last_at, r.last_at)
         from remaining as r
+        cross join feed.engagement_weights as w
         cross join lateral (
             select
                 count(*) filter (where o.type = 'apply') as apply_count,
@@ -145,46 +242,49 @@ begin
             from feed.user_interactions as o
             where
                 o.user_uid = r.user_uid
-                and o.listing_id = r.listing_id
+                and (o.user_uid, o.listing_id) >= (r.user_uid, r.listing_id)
+                and (o.user_uid, o.listing_id) <= (r.user_uid, r.listing_id)
         ) as t
         where
-            s.user_no = r.user_no
-            and s.listing_no = r.listing_no
-            and r.view_count + r.click_count + r.apply_count + r.save_count + r.share_count
+            r.view_count + r.click_count + r.apply_count + r.save_count + r.share_count
             + r.dismiss_count > 0
-    ),
-
-    locked as (
-        select m.listing_id
-        from feed.engagement_metrics as m
-        where m.listing_id in (select c.listing_id from uncounted as c)
-        order by m.listing_id
-        for no key update
+        on conflict (user_no, listing_no) do update set
+            view_count = excluded.view_count,
+            click_count = excluded.click_count,
+            apply_count = excluded.apply_count,
+            save_count = excluded.save_count,
+            share_count = excluded.share_count,
+            dismiss_count = excluded.dismiss_count,
+            strongest_weight = excluded.strongest_weight,
+            applied_at = excluded.applied_at,
+            saved_at = excluded.saved_at,
+            dismissed_at = excluded.dismissed_at,
+            last_at = excluded.last_at
     )
 
-    update feed.engagement_metrics as m
-    set
-        view_count = m.view_count - c.view_count,
-        click_count = m.click_count - c.click_count,
-        apply_count = m.apply_count - c.apply_count,
-        save_count = m.save_count - c.save_count,
-        share_count = m.share_count - c.share_count,
-        dismiss_count = m.dismiss_count - c.dismiss_count,
-        is_stale = true
-    from (
-        select
-            c.listing_id,
-            count(*) filter (where c.type = 'view') as view_count,
-            count(*) filter (where c.type = 'click') as click_count,
-            count(*) filter (where c.type = 'apply') as apply_count,
-            count(*) filter (where c.type = 'save') as save_count,
-            count(*) filter (where c.type = 'share') as share_count,
-            count(*) filter (where c.type = 'dismiss') as dismiss_count
-        from uncounted as c
-        group by c.listing_id
-    ) as c
-    inner join locked using (listing_id)
-    where m.listing_id = c.listing_id;
+    -- The states are locked already; counters come last, here as everywhere.
+    insert into feed.engagement_metrics as m (
+        listing_id, view_count, click_count, apply_count, save_count, share_count, dismiss_count
+    )
+    select
+        c.listing_id,
+        count(*) filter (where c.type = 'view'),
+        count(*) filter (where c.type = 'click'),
+        count(*) filter (where c.type = 'apply'),
+        count(*) filter (where c.type = 'save'),
+        count(*) filter (where c.type = 'share'),
+        count(*) filter (where c.type = 'dismiss')
+    from uncounted as c
+    group by c.listing_id
+    order by c.listing_id
+    on conflict (listing_id) do update set
+        view_count = m.view_count - excluded.view_count,
+        click_count = m.click_count - excluded.click_count,
+        apply_count = m.apply_count - excluded.apply_count,
+        save_count = m.save_count - excluded.save_count,
+        share_count = m.share_count - excluded.share_count,
+        dismiss_count = m.dismiss_count - excluded.dismiss_count,
+        is_stale = true;
 
     return null;
 end;

@@ -3,7 +3,7 @@
 -- What another session sees, and what a kill leaves, is tested by pytest.
 
 begin;
-select plan(19);
+select plan(20);
 
 create function tests.is_locked(job text)
 returns boolean
@@ -96,6 +96,16 @@ select is(
     ),
     '{}'::jsonb,
     'details may be left out'
+);
+
+-- a clock that was set back during the run
+select jobs.begin_run('train_models');
+update jobs.runs as r
+set started_at = clock_timestamp() + interval '1 hour'
+where r.job = 'train_models';
+select lives_ok(
+    $$select jobs.end_run(r.run_id, 0) from jobs.runs as r where r.job = 'train_models'$$,
+    'a run that seems to end before it began ends all the same'
 );
 
 -- lock_key
