@@ -29,17 +29,27 @@ begin atomic
         p.parts[4]::double precision / 1e9,
         timestamptz 'epoch' + p.parts[5]::bigint * interval '1 microsecond',
         p.parts[6]
-    from string_to_array(ticket_facts.ticket, '.') as p (parts)
-    where
-        ticket_facts.ticket
-        ~ '^[0-9]+\.[0-9a-f]+\.[0-9]+\.[0-9]+\.[0-9]+\.[a-z][a-z0-9_-]*\.[A-Za-z0-9_-]+$'
-        and length(p.parts[1]) <= 9
-        and length(p.parts[2]) = 32
-        and length(p.parts[3]) <= 9
-        and length(p.parts[4]) <= 10
-        and length(p.parts[5]) <= 16
-        and length(p.parts[6]) <= 63
-        and length(p.parts[7]) = 22;
+    from (
+        -- null unless all is well, so that nothing else is ever cast
+        select
+            case
+                when
+                    ticket_facts.ticket
+                    ~ '^[0-9]+\.[0-9a-f]+\.[0-9]+\.[0-9]+\.[0-9]+'
+                    '\.[a-z][a-z0-9_-]*\.[A-Za-z0-9_-]+$'
+                    and length(a.parts[1]) <= 9
+                    and length(a.parts[2]) = 32
+                    and length(a.parts[3]) <= 9
+                    and length(a.parts[4]) <= 10
+                    and length(a.parts[5]) <= 16
+                    and length(a.parts[6]) <= 63
+                    and length(a.parts[7]) = 22
+                    then a.parts
+            end as parts
+        from string_to_array(ticket_facts.ticket, '.') as a (parts)
+        offset 0
+    ) as p
+    where p.parts is not null;
 end;
 
 comment on function feed.ticket_facts is

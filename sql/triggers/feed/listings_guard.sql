@@ -17,19 +17,16 @@ begin
         return new;
     end if;
 
-    if
-        new.poster_uid is distinct from old.poster_uid
-        and (
-            new.poster_uid is not null
-            or exists (
-                select from feed.posters as p
-                where p.poster_uid = old.poster_uid
-            )
-        )
-    then
-        raise exception 'a listing keeps its poster' using
-            errcode = 'restrict_violation',
-            hint = 'Close this listing and post another.';
+    if new.poster_uid is distinct from old.poster_uid then
+        -- By itself, since whoever writes a listing may not read posters.
+        if new.poster_uid is not null or exists (
+            select from feed.posters as p
+            where p.poster_uid = old.poster_uid
+        ) then
+            raise exception 'a listing keeps its poster' using
+                errcode = 'restrict_violation',
+                hint = 'Close this listing and post another.';
+        end if;
     end if;
 
     new.created_at := old.created_at;

@@ -2,7 +2,7 @@
 -- 2,000 users, 10,000 interactions over three months. Never their time.
 
 begin;
-select plan(26);
+select plan(27);
 
 select setseed(0.5);
 select feed.ensure_partitions('2026-03-01', '2026-06-01');
@@ -219,6 +219,17 @@ select set_eq(
     $$,
     $$values ('interaction_keys_pkey'), ('user_interactions_2026_04_pkey')$$,
     'retracting looks up the key, and the row by the user''s part of the log'
+);
+
+-- deleting one's data: what counts of one user
+select never_scans(
+    $$
+    select c.listing_id, c.type
+    from feed.counted_interactions('-infinity', 'infinity') as c
+    where c.user_uid = tests.user_uid('user 7')
+    $$,
+    '^(listings|users|user_listing_states|user_interactions_2026_0[345])$',
+    'what one user did is found by key, in every month'
 );
 
 -- the hourly job
