@@ -184,6 +184,54 @@ gateway_limits() {
     )
 }
 
+# Fills in a template; succeeds when the result differs from what was there.
+render() {
+    local template=$1 target=$2
+    shift 2
+    local -a edits=()
+    local pair
+    for pair in "$@"; do edits+=(-e "s|@${pair%%=*}@|${pair#*=}|g"); done
+    sed "${edits[@]}" "$template" >"$target.new"
+    ! grep -o '@[A-Z_]\+@' "$target.new" >&2 || die "nothing fills these in $template"
+    if cmp -s "$target.new" "$target"; then
+        rm "$target.new"
+        return 1
+    fi
+    mv "$target.new" "$target"
+}
+
+# A share of the machine's memory in MB, between two bounds.
+memory_share() {
+    local divisor=$1 least=$2 most=$3 megabytes
+    megabytes=$(awk -v d="$divisor" '/^MemTotal:/ { print int($2 / 1024 / d) }' /proc/meminfo)
+    ((megabytes >= least)) || megabytes=$least
+    ((megabytes <= most)) || megabytes=$most
+    printf '%sMB' "$megabytes"
+}
+
+# A session keeps memory that is free, and takes it in large pieces (docs/decisions/0009).
+MALLOC_SETTINGS=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=33554432
+MALLOC_SETTINGS+=:glibc.malloc.trim_threshold=67108864
+
+# An empty cluster in DATA_DIR, which must be there; a container makes the same.
+make_cluster() {
+    as_server "$PG_BIN/initdb" -D "$DATA_DIR" -U postgres -E UTF8 --locale=C.UTF-8 \
+        --data-checksums --auth-local=trust --auth-host=scram-sha-256 --no-instructions \
+        >"$LOG_DIR/initdb.log" 2>&1 \
+        || die "initdb failed (log: $LOG_DIR/initdb.log)"
+    printf "include_dir = 'conf.d'\n" >>"$DATA_DIR/postgresql.conf"
+}
+
+# The cluster's settings; succeeds when they are new.
+render_postgresql() {
+    mkdir -p "$DATA_DIR/conf.d"
+    render "$REPO/deploy/postgresql.conf" "$DATA_DIR/conf.d/pgfeed.conf" \
+        PGPORT="$PGPORT" SOCKET_DIR="$SOCKET_DIR" DATABASE="$DATABASE" HOME="$PGFEED_HOME" \
+        SHARED_BUFFERS="$(memory_share 8 128 2048)" \
+        EFFECTIVE_CACHE_SIZE="$(memory_share 2 512 65536)" \
+        MAINTENANCE_WORK_MEM="$(memory_share 32 64 512)"
+}
+
 # What the servers read of the checkout, copied to where they can.
 copy_served() {
     [[ $SERVED != "$REPO" ]] || return 0

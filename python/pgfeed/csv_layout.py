@@ -32,6 +32,8 @@ MOST_SECONDS = 86_400
 POSTER_RATING_COUNT = 20
 """How many ratings a listing's poster_rating stands for."""
 
+LONGEST_TAG = 200
+
 UNTITLED = "Untitled listing"
 
 
@@ -170,7 +172,9 @@ def parse_time(text: str) -> datetime:
 
 def parse_tags(text: str) -> list[str]:
     """Tags joined by |, trimmed, in lower case, distinct, in the order of the text."""
-    tags = (tag.strip().lower() for tag in text.split("|"))
+    tags = [tag.strip().lower() for tag in text.split("|")]
+    if any(len(tag) > LONGEST_TAG or "\n" in tag for tag in tags):
+        raise ValueError(f"has a tag of more than {LONGEST_TAG} characters, or than one line")
     return [tag for tag in dict.fromkeys(tags) if tag]
 
 

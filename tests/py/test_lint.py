@@ -25,7 +25,11 @@ def test_python_is_in_style(tools: Path, arguments: tuple[str, ...]) -> None:
 def test_shell_is_in_style() -> None:
     if shutil.which("shellcheck") is None:
         pytest.skip("shellcheck is not installed")
-    candidates = [*REPOSITORY.glob("bin/*"), REPOSITORY / "tests/run", REPOSITORY / ".ci/run"]
+    candidates = [
+        *REPOSITORY.glob("bin/*"),
+        *REPOSITORY.glob("deploy/docker/*"),
+        *(REPOSITORY / name for name in ("tests/run", "tests/compose/run", ".ci/run")),
+    ]
     scripts = [path for path in candidates if "bash" in path.read_text().split("\n", 1)[0]]
     run("shellcheck", "-x", *scripts, REPOSITORY / "bin/lib.sh", cwd=REPOSITORY)
 

@@ -50,6 +50,15 @@ begin
         else coalesce(old.blocked_tags, '{}')
     end;
 
+    if exists (
+        select from unnest(feed.normalized_tags(preferred || blocked)) as t (tag)
+        where length(t.tag) > 200 or t.tag ~ '\n'
+    ) then
+        raise sqlstate 'PT400' using
+            message = 'a tag has at most 200 characters, on one line',
+            hint = 'Send a few words as a tag: ["hiking", "jazz"].';
+    end if;
+
     select array_agg(p.tag) into contradictory
     from unnest(feed.normalized_tags(preferred)) as p (tag)
     where p.tag = any(feed.normalized_tags(blocked));

@@ -26,15 +26,22 @@ create table feed.listings (
     attributes jsonb not null default '{}'
     constraint attributes_are_an_object check (jsonb_typeof(attributes) = 'object'),
     tags text[] not null default '{}'
-    constraint tags_are_normalized check (tags = feed.normalized_tags(tags)),
+    constraint tags_are_normalized check (tags = feed.normalized_tags(tags))
+    -- A tag is a key of two indexes, and an entry of an index has room for 2,700 bytes.
+    constraint tags_are_lines_of_at_most_200_characters check (
+        array_to_string(tags, e'\n') !~ '[^\n]{201}'
+        and cardinality(string_to_array(array_to_string(tags, e'\n'), e'\n')) = cardinality(tags)
+    ),
     location ext.geography(point, 4326)
     constraint listing_location_is_not_empty check (not ext.st_isempty(location::ext.geometry)),
     compensation numeric(14, 2)
-    constraint listing_compensation_is_not_negative check (compensation >= 0),
+    constraint listing_compensation_is_not_negative
+    check (compensation >= 0 and compensation <> 'NaN'),
     currency text
     constraint currency_is_an_iso_4217_code check (currency ~ '^[A-Z]{3}$'),
     status feed.listing_status not null default 'open',
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default now()
+    constraint listing_created_at_is_finite check (isfinite(created_at)),
     expires_at timestamptz,
     changed_xid xid8 not null default pg_current_xact_id(),
     constraint listings_external_id_key unique (poster_uid, external_id)

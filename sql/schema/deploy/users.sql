@@ -46,10 +46,20 @@ create table feed.user_feed_preferences (
     check (max_distance > 0 and max_distance < 'infinity'),
     preferred_tags text[] not null default '{}'
     constraint preferred_tags_are_normalized
-    check (preferred_tags = feed.normalized_tags(preferred_tags)),
+    check (preferred_tags = feed.normalized_tags(preferred_tags))
+    constraint preferred_tags_are_lines_of_at_most_200_characters check (
+        array_to_string(preferred_tags, e'\n') !~ '[^\n]{201}'
+        and cardinality(string_to_array(array_to_string(preferred_tags, e'\n'), e'\n'))
+        = cardinality(preferred_tags)
+    ),
     blocked_tags text[] not null default '{}'
     constraint blocked_tags_are_normalized
-    check (blocked_tags = feed.normalized_tags(blocked_tags)),
+    check (blocked_tags = feed.normalized_tags(blocked_tags))
+    constraint blocked_tags_are_lines_of_at_most_200_characters check (
+        array_to_string(blocked_tags, e'\n') !~ '[^\n]{201}'
+        and cardinality(string_to_array(array_to_string(blocked_tags, e'\n'), e'\n'))
+        = cardinality(blocked_tags)
+    ),
     personalization_enabled boolean not null default true,
     updated_at timestamptz not null default now(),
     constraint preferred_tags_are_not_blocked check (not preferred_tags && blocked_tags)

@@ -1,7 +1,7 @@
 -- What the tables themselves refuse, whoever writes.
 
 begin;
-select plan(73);
+select plan(81);
 
 select tests.user('ann');
 select tests.poster('pat');
@@ -72,6 +72,20 @@ from
             'preferred_tags_are_not_blocked',
             'a tag is not both'
         ),
+        (
+            'preferred_tags',
+            'array[repeat(''x'', 201)]',
+            'preferred_tags_are_lines_of',
+            'a tag is no paragraph'
+        ),
+        ('preferred_tags', 'array[e''x\ny'']', 'preferred_tags_are_lines_of', 'and on one line'),
+        (
+            'blocked_tags',
+            'array[repeat(''x'', 201)]',
+            'blocked_tags_are_lines_of',
+            'nor is a blocked one'
+        ),
+        ('blocked_tags', 'array[e''x\ny'']', 'blocked_tags_are_lines_of', 'and on one line too'),
         ('personalization_enabled', 'null', 'null value', 'personalization is on or off')
     ) as c (field, value, rule, description);
 select tests.refuses('update feed.posters set ' || c.change, c.rule, c.description)
@@ -117,11 +131,19 @@ from
         ),
         ('compensation = -0.01', 'listing_compensation_is_not_negative', 'negative pay'),
         ('compensation = 1e13', 'overflow', 'pay beyond all pay'),
+        ('compensation = ''NaN''', 'listing_compensation_is_not', 'pay that is no number'),
+        ('tags = array[repeat(''x'', 201)]', 'tags_are_lines_of', 'a tag that is a paragraph'),
+        ('tags = array[e''x\ny'', ''x'']', 'tags_are_lines_of', 'a tag of two lines'),
         ('currency = ''chf''', 'currency_is_an_iso_4217_code', 'small francs'),
         ('currency = ''FRANCS''', 'currency_is_an_iso_4217_code', 'long francs'),
         ('status = ''sold''', 'invalid input value for enum', 'a third status'),
         ('status = null', 'null value', 'no status')
     ) as c (change, rule, description);
+select tests.refuses(
+    $$insert into feed.listings (title, created_at) values ('x', '-infinity')$$,
+    'listing_created_at_is_finite',
+    'a listing without a beginning is refused'
+);
 select tests.refuses(
     $$insert into feed.listings (title, poster_uid, external_id)
     values ('x', tests.user_uid('pat'), 'b-1')$$,
