@@ -3,6 +3,7 @@
 import math
 import random
 import subprocess
+import sys
 import time
 import uuid
 from collections import defaultdict
@@ -13,8 +14,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from harness import Instance
+from harness import REPOSITORY, Instance
 
+PACKAGES = REPOSITORY / "python"
 JOBS = ("keep_house", "refresh_engagement", "refresh_trending", "train_models")
 
 # What keeps a job from going on, in its first step after the run is entered.
@@ -171,6 +173,35 @@ def test_a_second_run_gives_way(
     first.wait()
     until(lambda: states(scratch, job) in (["failed"], ["finished"]), "the first run ended")
     scratch.execute(f"call jobs.{job}()")
+    assert states(scratch, job)[-1] == "finished"
+
+
+def test_make_train_waits_for_the_run_that_is_under_way(
+    instance: Instance, scratch: psycopg.Connection, scratch_name: str
+) -> None:
+    """pg_cron's hour may strike at any moment."""
+    job = "refresh_engagement"
+    with obstacle(instance, scratch_name, job), started(instance, scratch_name, job):
+        waiting_pid(scratch, job)
+        ours = subprocess.Popen(
+            [sys.executable, "-m", "pgfeed", "train"],
+            env=instance.environment | {"PGDATABASE": scratch_name, "PYTHONPATH": str(PACKAGES)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        told: list[str] = []
+        for line in ours.stderr:
+            told.append(line)
+            if "waiting for the refresh_engagement that is under way" in line:
+                break
+        else:
+            pytest.fail("".join(told))
+        assert states(scratch, job) == ["running"]
+    output, errors = ours.communicate()
+    assert ours.returncode == 0, errors
+    assert "refresh_trending wrote" in output
     assert states(scratch, job)[-1] == "finished"
 
 

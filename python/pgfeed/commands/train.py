@@ -1,6 +1,7 @@
 """pgfeed train: the daily, hourly and 15-minute jobs, now; or the training from outside."""
 
 import json
+import time
 from typing import Any
 
 import click
@@ -9,6 +10,10 @@ import psycopg
 from pgfeed.progress import Stages
 
 JOBS = ("train_models", "refresh_engagement", "refresh_trending")
+
+# How long a run that is under way, pg_cron's perhaps, is waited for.
+WAIT_SECONDS = 1800.0
+POLL_SECONDS = 0.5
 
 LATEST_RUN = """
 select
@@ -45,12 +50,30 @@ def run_job(connection: psycopg.Connection, job: str) -> tuple[int, float]:
     return rows, seconds
 
 
+def run_job_when_free(
+    connection: psycopg.Connection, job: str, stages: Stages, wait_seconds: float = WAIT_SECONDS
+) -> tuple[int, float]:
+    """run_job, after the run that is under way: that one may not have seen what came last."""
+    give_up_at = time.monotonic() + wait_seconds
+    is_told = False
+    while True:
+        try:
+            return run_job(connection, job)
+        except AlreadyRunning:
+            if time.monotonic() > give_up_at:
+                raise
+        if not is_told:
+            stages.note(f"waiting for the {job} that is under way")
+            is_told = True
+        time.sleep(POLL_SECONDS)
+
+
 def train_inside(stages: Stages) -> None:
     """The three jobs, one after the other, in the server."""
     with psycopg.connect(autocommit=True, application_name="pgfeed train") as connection:
         for job in JOBS:
             with stages.stage(job):
-                rows, seconds = run_job(connection, job)
+                rows, seconds = run_job_when_free(connection, job, stages)
             click.echo(f"train: {job} wrote {rows:,} rows in {seconds:.1f} s")
 
 
