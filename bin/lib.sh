@@ -171,14 +171,18 @@ lock_instance() {
 }
 
 # How often a token and an address may ask, in requests a second, as the gateway's template
-# takes it; a burst may be of two seconds' requests at once.
+# takes it; a burst may be of two seconds' requests at once. A browser has six connections.
 gateway_limits() {
     local token=${PGFEED_TOKEN_RATE:-50} address=${PGFEED_ADDRESS_RATE:-500} rate
+    local under_way=${PGFEED_CLIENT_REQUESTS:-6}
     for rate in "$token" "$address"; do
         [[ $rate =~ ^[1-9][0-9]{0,5}$ ]] \
             || die "PGFEED_TOKEN_RATE and PGFEED_ADDRESS_RATE are requests a second, not $rate"
     done
+    [[ $under_way =~ ^[1-9][0-9]{0,3}$ ]] \
+        || die "PGFEED_CLIENT_REQUESTS is a number of requests below 10,000, not $under_way"
     GATEWAY_LIMITS=(
+        CLIENT_REQUESTS="$under_way"
         TOKEN_RATE="$token" TOKEN_BURST="$((2 * token))"
         ADDRESS_RATE="$address" ADDRESS_BURST="$((2 * address))"
     )

@@ -25,7 +25,11 @@ max_wal_size = 1GB
 """
 
 # Tests ask as often as they can, all from one address; those of the limits set their own.
-GATEWAY_SETTINGS = {"PGFEED_TOKEN_RATE": "100000", "PGFEED_ADDRESS_RATE": "100000"}
+GATEWAY_SETTINGS = {
+    "PGFEED_TOKEN_RATE": "100000",
+    "PGFEED_ADDRESS_RATE": "100000",
+    "PGFEED_CLIENT_REQUESTS": "9999",
+}
 
 # What the caller's shell may point at is no business of the tests.
 FOREIGN = ("PGFEED_", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGOPTIONS", "PGSERVICE")

@@ -192,6 +192,17 @@ def test_thousand_exclusions_in_a_query(user: Caller) -> None:
     assert {row["listing_id"] for row in answer.json()} == {str(i) for i in LISTINGS[57:]}
 
 
+def test_thousand_ids_in_a_filter(user: Caller) -> None:
+    wanted = LISTINGS[:3] + [uuid.uuid4() for _ in range(997)]
+    ids = ",".join(str(listing_id) for listing_id in wanted)
+    answer = user.get("/rest/v1/listings", params={"listing_id": f"in.({ids})"})
+    assert answer.status_code == 200, answer.text
+    assert {row["listing_id"] for row in answer.json()} == {str(i) for i in LISTINGS[:3]}
+    for title in ("東京" * 2_500, "a" * 45_000, "%" * 15_000):
+        answer = user.get("/rest/v1/listings", params={"title": f"eq.{title}"})
+        assert answer.status_code == 200, answer.text
+
+
 # ---------------------------------------------------------------- interactions
 
 

@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -18,6 +19,7 @@ pytestmark = pytest.mark.usefixtures("quiet")
 # As bin/up has them where nobody says otherwise; bursts are twice as much.
 DEFAULTS = {"tokens": 50, "addresses": 500}
 LOW = {"PGFEED_TOKEN_RATE": "1", "PGFEED_ADDRESS_RATE": "2"}
+AT_ONCE = {"PGFEED_CLIENT_REQUESTS": "2"}
 TOKEN_BURST, ADDRESS_BURST = 2, 4
 
 
@@ -132,6 +134,49 @@ class TestHowOften:
         assert db.execute(query, (user,)).fetchone() == (statuses.count(200),)
 
 
+@pytest.fixture
+def two_at_once(instance: Instance) -> Iterator[None]:
+    former = dict(instance.settings)
+    instance.settings.update(AT_ONCE)
+    instance.up("--no-deploy")
+    yield
+    instance.settings.update(former)
+    instance.up("--no-deploy")
+
+
+@pytest.mark.usefixtures("two_at_once")
+def test_nobody_has_all_sessions(instance: Instance, from_address: Callable) -> None:
+    """While all requests are slow: each client has two of them, and the third is told so."""
+    ann, bob = (instance.authorization(uuid.uuid4()) for _ in range(2))
+    here, elsewhere = from_address("127.0.0.15"), from_address("127.0.0.16")
+    # What is no token is none, and a token is the same one from everywhere.
+    nobody = [{}, {"Authorization": "Basic YW5uOnNlY3JldA=="}, {"Authorization": "Bearer"}]
+    clients = {
+        "ann": [(here, ann), (elsewhere, ann), (here, ann)],
+        "bob": [(here, bob), (here, bob), (elsewhere, bob)],
+        "nobody here": [(here, headers) for headers in nobody],
+    }
+    with ThreadPoolExecutor(9) as pool, instance.connect(autocommit=False) as blocker:
+        blocker.execute("lock table feed.listings in access exclusive mode")
+        answers = {
+            name: [
+                pool.submit(client.get, "/rest/v1/listings?limit=1", headers=headers)
+                for client, headers in requests
+            ]
+            for name, requests in clients.items()
+        }
+        for requests in answers.values():
+            # The one of three that does not wait for the lock.
+            refused, waiting = wait(requests, timeout=4, return_when=FIRST_COMPLETED)
+            assert (len(refused), len(waiting)) == (1, 2)
+            assert_too_many(refused.pop().result())
+        assert here.get("/healthz").status_code == 200
+        blocker.rollback()
+        for requests in answers.values():
+            statuses = sorted(request.result().status_code for request in requests)
+            assert statuses == [200, 200, 429]
+
+
 def test_the_rates_without_settings_are_those_in_the_documents(instance: Instance) -> None:
     former = dict(instance.settings)
     instance.settings.clear()
@@ -143,10 +188,12 @@ def test_the_rates_without_settings_are_those_in_the_documents(instance: Instanc
         instance.up("--no-deploy")
     rates = dict(re.findall(r"zone=(\w+):10m rate=(\d+)r/s", text))
     bursts = dict(re.findall(r"limit_req zone=(\w+) burst=(\d+) nodelay", text))
+    assert "limit_conn clients 6;" in text
     page = (REPOSITORY / "docs/clients/gateway.md").read_text()
     for zone, rate in DEFAULTS.items():
         assert (int(rates[zone]), int(bursts[zone])) == (rate, 2 * rate)
         assert f"{rate} requests a second" in page
+    assert "more than 6 requests under" in page
 
 
 @pytest.mark.parametrize("rate", ["0", "5r/s"])

@@ -15,7 +15,11 @@ import psycopg
 from pgfeed import synth
 
 # Limits for users of a service are none for whoever measures it.
-UNLIMITED = {"PGFEED_TOKEN_RATE": "100000", "PGFEED_ADDRESS_RATE": "100000"}
+UNLIMITED = {
+    "PGFEED_TOKEN_RATE": "100000",
+    "PGFEED_ADDRESS_RATE": "100000",
+    "PGFEED_CLIENT_REQUESTS": "9999",
+}
 
 # Worlds between those of `pgfeed synth`, for the plot.
 PLOT_SCALES = {
