@@ -2,7 +2,7 @@
 --
 -- A function, though a subquery would do: the triggers of the log ask it only where a pair alone
 -- does not decide, and opening every partition for a question that is seldom put took half of the
--- time of writing an interaction. One plan for all: planning a single month costs more than it saves.
+-- time of writing an interaction. One plan for all months: planning costs more than it saves.
 --
 -- The log is asked by its primary key, whatever else there is: listing and time are compared as a
 -- pair, for with `listing_id = …` the planner may take the index of listings, and reads

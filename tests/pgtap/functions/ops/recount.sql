@@ -70,9 +70,7 @@ select tests.interaction('pat', 'bicycle', 'apply', '2026-06-01 10:00Z');
 select is_empty('select tests.recounted()', 'what was counted by trigger is right');
 select is_empty('select tests.recounted(true)', 'so there is nothing to repair');
 
-select tests.is_mended(
-    d.damage, d.wrong, d.description
-)
+select tests.is_mended(d.damage, d.wrong, d.description)
 from (
     values
     (
