@@ -21,8 +21,6 @@ returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 begin
     insert into feed.interaction_keys (user_uid, event_id, payload_hash, created_at)
