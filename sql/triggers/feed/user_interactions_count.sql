@@ -7,9 +7,9 @@
 -- Whether a row counts is asked of the log in a statement of its own, after the states are
 -- locked: its snapshot then holds all that a concurrent writer of the same pair committed.
 --
--- The log and the states are asked by their primary keys, whatever else there is: columns are
--- compared as a pair, for with `listing_id = …` the planner may take the index of listings, and
--- reads everybody's rows of a popular listing.
+-- The states are asked by their primary key, whatever else there is: columns are compared as a
+-- pair, for with `listing_no = …` the planner may take the index of listings, and reads
+-- everybody's states of a popular listing.
 --
 -- Plans are made once a session, perhaps for a load of 100,000 rows or for empty tables, and
 -- serve every statement after it: look-ups by key are right for one row and good for many.
@@ -21,8 +21,6 @@ returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 begin
     insert into feed.interaction_keys (user_uid, event_id, payload_hash, created_at)
@@ -125,22 +123,8 @@ begin
             s.row_count = w.type_row_count
             -- or the first of its hour: no row in the log but those just written
             or w.hour > '-infinity'
-            and w.row_count = (
-                select count(*)
-                from (
-                    select
-                    from feed.user_interactions as o
-                    where
-                        o.user_uid = w.user_uid
-                        and (o.listing_id, o.created_at) >= (w.listing_id, w.hour)
-                        and (o.listing_id, o.created_at)
-                        < (w.listing_id, w.hour + interval '1 hour')
-                        and o.type = w.type
-                        -- said again, since only this chooses the partition
-                        and o.created_at >= w.hour
-                        and o.created_at < w.hour + interval '1 hour'
-                    limit w.row_count + 1
-                ) as o
+            and w.row_count = feed.hour_row_count(
+                w.user_uid, w.listing_id, w.type, w.hour, w.row_count + 1
             )
     )
 

@@ -13,8 +13,6 @@ returns trigger
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 begin
     delete from feed.interaction_keys as k
@@ -99,18 +97,7 @@ begin
             g.hour = '-infinity'
             and s.row_count = g.row_count
             or g.hour > '-infinity'
-            and not exists (
-                select
-                from feed.user_interactions as o
-                where
-                    o.user_uid = g.user_uid
-                    and (o.listing_id, o.created_at) >= (g.listing_id, g.hour)
-                    and (o.listing_id, o.created_at)
-                    < (g.listing_id, g.hour + interval '1 hour')
-                    and o.type = g.type
-                    and o.created_at >= g.hour
-                    and o.created_at < g.hour + interval '1 hour'
-            )
+            and feed.hour_row_count(g.user_uid, g.listing_id, g.type, g.hour, 1) = 0
     ),
 
     taken as (

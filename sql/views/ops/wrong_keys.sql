@@ -36,9 +36,9 @@ full join (
 ) as i using (user_uid, event_id)
 where
     (k.payload_hash, k.created_at) is distinct from (i.payload_hash, i.created_at)
-    and case
-        when i.created_at is not null then true
-        else exists (
+    and (
+        i.created_at is not null
+        or exists (
             select
             from pg_catalog.pg_inherits as p
             where
@@ -47,7 +47,7 @@ where
                     'feed.user_interactions_' || to_char(k.created_at at time zone 'UTC', 'YYYY_MM')
                 )
         )
-    end;
+    );
 
 comment on view ops.wrong_keys is
 'Rows of feed.interaction_keys that are missing, too many or different from the log.';
