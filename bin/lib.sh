@@ -214,6 +214,20 @@ render_postgresql() {
         MAINTENANCE_WORK_MEM="$(memory_share 32 64 512)"
 }
 
+# How often a token and an address may ask, in requests a second, as the gateway's template
+# takes it; a burst may be of two seconds' requests at once.
+gateway_limits() {
+    local token=${PGFEED_TOKEN_RATE:-50} address=${PGFEED_ADDRESS_RATE:-500} rate
+    for rate in "$token" "$address"; do
+        [[ $rate =~ ^[1-9][0-9]{0,5}$ ]] \
+            || die "PGFEED_TOKEN_RATE and PGFEED_ADDRESS_RATE are requests a second, not $rate"
+    done
+    GATEWAY_LIMITS=(
+        TOKEN_RATE="$token" TOKEN_BURST="$((2 * token))"
+        ADDRESS_RATE="$address" ADDRESS_BURST="$((2 * address))"
+    )
+}
+
 # What the servers read of the checkout, copied to where they can.
 copy_served() {
     [[ $SERVED != "$REPO" ]] || return 0

@@ -16,6 +16,11 @@ import jwt
 ROLES = ("anon", "authenticated", "service_role", "feed_analyst")
 
 
+def signing_key(secret: str) -> str | bytes:
+    """The key that signs: the secret as it is, or the first key of a JWK set."""
+    return jwt.PyJWKSet.from_json(secret).keys[0].key if secret.startswith("{") else secret
+
+
 def signed_token(
     secret: str,
     user_uid: str | None = None,
@@ -26,7 +31,7 @@ def signed_token(
     claims: dict[str, Any] = {"role": role, "exp": datetime.now(UTC) + valid_for}
     if user_uid is not None:
         claims["sub"] = user_uid
-    return jwt.encode(claims, secret, algorithm="HS256")
+    return jwt.encode(claims, signing_key(secret), algorithm="HS256")
 
 
 class RequestFailed(click.ClickException):

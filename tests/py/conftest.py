@@ -153,3 +153,26 @@ def here(quiet: None, instance: Instance, gateway: httpx.Client) -> Iterator[wor
     town = world.Town(instance, gateway)
     yield town
     town.close()
+
+
+@pytest.fixture
+def refused(here: world.Town, db: psycopg.Connection) -> Callable[..., dict]:
+    """Sends a request that must fail with a status, and sees that nothing has changed."""
+
+    def send(
+        caller: object | None,
+        method: str,
+        path: str,
+        status: int,
+        *,
+        code: str | None = None,
+        says: str = "",
+        **options: object,
+    ) -> dict:
+        before = world.fingerprint(db)
+        answer = here.call(caller, method, path, **options)
+        error = world.assert_error(answer, status, code=code, says=says)
+        assert world.fingerprint(db) == before
+        return error
+
+    return send

@@ -23,6 +23,9 @@ shared_buffers = 256MB
 max_wal_size = 1GB
 """
 
+# Tests ask as often as they can, all from one address; those of the limits set their own.
+GATEWAY_SETTINGS = {"PGFEED_TOKEN_RATE": "100000", "PGFEED_ADDRESS_RATE": "100000"}
+
 # What the caller's shell may point at is no business of the tests.
 FOREIGN = ("PGFEED_", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGOPTIONS", "PGSERVICE")
 
@@ -55,10 +58,11 @@ class Instance:
 
     home: Path
     values: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=GATEWAY_SETTINGS.copy)
 
     def bin(self, name: str, *arguments: str, **options: object) -> subprocess.CompletedProcess:
         """Runs a command of bin/ against this instance."""
-        environment = clean_environment(PGFEED_HOME=str(self.home))
+        environment = clean_environment(PGFEED_HOME=str(self.home), **self.settings)
         return run(REPOSITORY / "bin" / name, *arguments, env=environment, **options)
 
     def up(self, *options: str) -> "Instance":

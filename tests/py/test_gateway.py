@@ -455,7 +455,7 @@ def test_statement_timeout_is_503(instance: Instance, user: Caller, db: psycopg.
             answer = user.get("/api/v1/feed")
         assert_explained(answer, 503, "PT503")
     finally:
-        db.execute("alter role authenticated reset statement_timeout")
+        db.execute("alter role authenticated set statement_timeout = '10s'")
         db.execute("notify pgrst, 'reload config'")
         time.sleep(0.5)
     assert user.get("/api/v1/feed").status_code == 200

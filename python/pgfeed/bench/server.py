@@ -14,6 +14,9 @@ import psycopg
 
 from pgfeed import synth
 
+# Limits for users of a service are none for whoever measures it.
+UNLIMITED = {"PGFEED_TOKEN_RATE": "100000", "PGFEED_ADDRESS_RATE": "100000"}
+
 # Worlds between those of `pgfeed synth`, for the plot.
 PLOT_SCALES = {
     "plot-10k": synth.Scale(10, 1_000, 10_000, 100_000, 48),
@@ -35,7 +38,7 @@ class Server:
         tools = {k: v for k, v in os.environ.items() if k in ("PGFEED_TOOLS", "PGFEED_POSTGREST")}
         subprocess.run(
             [self.repository / "bin" / name, *arguments],
-            env=kept | tools | {"PGFEED_HOME": str(self.home)},
+            env=kept | tools | UNLIMITED | {"PGFEED_HOME": str(self.home)},
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             check=True,

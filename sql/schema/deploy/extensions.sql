@@ -24,4 +24,12 @@ grant usage on schema ext to public;
 revoke all on ext.pg_stat_statements from public;
 revoke all on ext.pg_stat_statements_info from public;
 
+-- A definer function of a superuser's: it would tell anybody who can log in within which bounds
+-- all users live.
+revoke execute on function
+ext.st_estimatedextent(text, text),
+ext.st_estimatedextent(text, text, text),
+ext.st_estimatedextent(text, text, text, boolean)
+from public;
+
 commit;

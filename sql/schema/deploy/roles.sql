@@ -36,8 +36,6 @@ begin
     );
     -- A materialised view refreshes concurrently through a temporary table of its owner.
     execute format('grant temporary on database %I to feed_owner', current_database());
-    -- Refreshing a materialised view concurrently works in a temporary table.
-    execute format('grant temporary on database %I to feed_owner', current_database());
 end;
 $$;
 
@@ -50,6 +48,19 @@ grant authenticated to authenticator;
 grant service_role to authenticator;
 grant feed_analyst to authenticator;
 grant feed_owner to feed_worker;
+
+-- A request that takes longer is given up (the gateway says 503): a user waits for no page that
+-- long, and what one asks must not keep the database from all others. PostgREST sets these with
+-- the role. All end before the gateway does (40 s): what it gave up must not be written later.
+-- The worker has no limit, since training takes minutes.
+alter role anon set statement_timeout = '5s';
+alter role authenticated set statement_timeout = '10s';
+alter role service_role set statement_timeout = '25s';
+alter role feed_analyst set statement_timeout = '5min';
+
+-- A transaction that its client forgot holds locks, and dead rows everywhere.
+alter role authenticator set idle_in_transaction_session_timeout = '30s';
+alter role feed_analyst set idle_in_transaction_session_timeout = '1min';
 
 comment on role feed_owner is 'Owns every object of pgfeed; cannot log in.';
 comment on role anon is 'A request without a token.';

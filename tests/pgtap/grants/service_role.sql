@@ -1,38 +1,7 @@
 -- service_role: all that a user may, for any user, and the upserts.
 
 begin;
-select plan(11);
-
-select results_eq(
-    $$
-    select * from tests.functions_of('service_role')
-    except
-    select * from tests.functions_of('authenticated')
-    order by 1
-    $$,
-    $$values ('api.upsert_listings'), ('api.upsert_posters'), ('api.upsert_users')$$,
-    'it may call the upserts beside what a user may'
-);
-select is_empty(
-    $$
-    select * from tests.functions_of('authenticated')
-    except
-    select * from tests.functions_of('service_role')
-    $$,
-    'and all that a user may'
-);
-select results_eq(
-    $$select tests.rights_of('service_role')$$,
-    $$select tests.rights_of('authenticated')$$,
-    'its rights on relations are a user''s, for all rows'
-);
-select ok(
-    (
-        select r.rolbypassrls from pg_roles as r
-        where r.rolname = 'service_role'
-    ),
-    'since policies do not bind it'
-);
+select plan(7);
 
 select tests.user('ann');
 select tests.listing('bicycle', poster => 'pat');
