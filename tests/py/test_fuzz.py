@@ -54,7 +54,7 @@ def fuzz(strategy: st.SearchStrategy, act: Callable[[object], None], share: floa
     """Acts on a share of REQUESTS examples."""
 
     @settings(
-        max_examples=max(8, round(REQUESTS * share)),
+        max_examples=max(2, round(REQUESTS * share)),
         derandomize="PGFEED_FUZZ_REQUESTS" not in os.environ,
         database=None,
         deadline=None,
