@@ -192,6 +192,17 @@ def test_thousand_exclusions_in_a_query(user: Caller) -> None:
     assert {row["listing_id"] for row in answer.json()} == {str(i) for i in LISTINGS[57:]}
 
 
+def test_thousand_ids_in_a_filter(user: Caller) -> None:
+    wanted = LISTINGS[:3] + [uuid.uuid4() for _ in range(997)]
+    ids = ",".join(str(listing_id) for listing_id in wanted)
+    answer = user.get("/rest/v1/listings", params={"listing_id": f"in.({ids})"})
+    assert answer.status_code == 200, answer.text
+    assert {row["listing_id"] for row in answer.json()} == {str(i) for i in LISTINGS[:3]}
+    for title in ("東京" * 2_500, "a" * 45_000, "%" * 15_000):
+        answer = user.get("/rest/v1/listings", params={"title": f"eq.{title}"})
+        assert answer.status_code == 200, answer.text
+
+
 # ---------------------------------------------------------------- interactions
 
 
@@ -392,6 +403,40 @@ def test_large_body(user: Caller) -> None:
 def test_long_address(instance: Instance) -> None:
     assert raw_status(instance, "/api/v1/feed?select=" + "a" * 70_000, {}) == 414
     assert raw_status(instance, "/api/v1/feed", {"X-Long": "a" * 70_000}) == 414
+
+
+@pytest.mark.parametrize(
+    "bytes_", ["%ff", "%c3%28", "%C0%AF", "%ed%a0%80", "%f4%90%80%80", "%e4%bd", "%80", "%f8%88"]
+)
+def test_what_is_not_utf8_is_bad_input(instance: Instance, user: Caller, bytes_: str) -> None:
+    """PostgREST says 500 to it, which would be "try again" for ever."""
+    for path in (
+        f"/rest/v1/listings?title=eq.{bytes_}",
+        f"/rest/v1/listings?{bytes_}=eq.1",
+        f"/api/v1/feed?select={bytes_}",
+        f"/rest/v1/{bytes_}",
+    ):
+        assert raw_status(instance, path, {}) == 400
+    raw = bytes.fromhex(bytes_.replace("%", "")) if "(" not in bytes_ else b"\xc3("
+    for header in ("Prefer", "Accept", "Range", "Origin", "Accept-Profile"):
+        answer = user.get("/rest/v1/listings?limit=1", headers={header: raw})
+        assert_explained(answer, 400, "PT400")
+    for header in ("User-Agent", "Cookie", "Referer", "Accept-Language"):
+        assert user.get("/rest/v1/listings?limit=1", headers={header: raw}).status_code == 200
+
+
+def test_what_is_utf8_passes(user: Caller) -> None:
+    for title in ("Zürich", "東京", "😀", "a%zz", "100%", "\u07ff\ud7ff\uffff", "\U0010ffff"):
+        answer = user.get("/rest/v1/listings", params={"title": f"eq.{title}"})
+        assert answer.status_code == 200, (title, answer.text)
+
+
+@pytest.mark.parametrize("type_", ["text/csv", "application/x-www-form-urlencoded; charset=x"])
+def test_only_json_is_taken(user: Caller, type_: str) -> None:
+    headers = {"Content-Type": type_}
+    for path in ("/rest/v1/listings", "/api/v1/feed", "/rest/v1/rpc/track_interaction"):
+        answer = user.post(path, content=b"title\n\xff\n", headers=headers)
+        assert_explained(answer, 415, "PT415")
 
 
 @pytest.fixture

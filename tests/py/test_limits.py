@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("quiet")
 
 # As bin/up has them where nobody says otherwise; bursts are twice as much.
 DEFAULTS = {"tokens": 50, "addresses": 500}
-LOW = {"PGFEED_TOKEN_RATE": "5", "PGFEED_ADDRESS_RATE": "20"}
-TOKEN_BURST, ADDRESS_BURST = 10, 40
+LOW = {"PGFEED_TOKEN_RATE": "1", "PGFEED_ADDRESS_RATE": "2"}
+TOKEN_BURST, ADDRESS_BURST = 2, 4
 
 
 # ---------------------------------------------------------------------- how often
@@ -53,11 +53,11 @@ def ask_until_refused(
     client: httpx.Client, headers: Callable[[], dict], path: str = "/api/v1/trending"
 ) -> tuple[int, httpx.Response]:
     """How many requests in a row were let through, and the answer to the one after."""
-    for number in range(2000):
+    for number in range(200):
         answer = client.get(path, headers=headers())
         if answer.status_code == 429:
             return number, answer
-    raise AssertionError("2,000 requests in a row were let through")
+    raise AssertionError("200 requests in a row were let through")
 
 
 def assert_too_many(answer: httpx.Response) -> None:
@@ -79,7 +79,7 @@ class TestHowOften:
         assert_too_many(refused)
         assert client.get("/api/v1/trending", headers=bob).status_code == 200
         elsewhere = from_address("127.0.0.12")
-        assert ask_until_refused(elsewhere, lambda: ann)[0] < TOKEN_BURST
+        assert ask_until_refused(elsewhere, lambda: ann)[0] <= TOKEN_BURST
         # The last letter of a signature has bits that mean nothing.
         variants = [{"Authorization": ann["Authorization"][:-1] + letter} for letter in "ABCD"]
         answers = [elsewhere.get("/api/v1/trending", headers=ann).status_code] + [
@@ -110,20 +110,22 @@ class TestHowOften:
         # But for what is refused at first sight, and costs nothing.
         for path in ("/", "/nothing", "/rest/v1/", "/rest/v1/listings", "/api/v1/feed"):
             assert_too_many(ask_until_refused(client, dict, path)[1])
-        watching = [client.get("/healthz").status_code for _ in range(2 * ADDRESS_BURST)]
+        watching = [client.get("/healthz").status_code for _ in range(5 * ADDRESS_BURST)]
         assert set(watching) == {200}
 
     def test_what_is_refused_is_not_done(
-        self, here: Town, instance: Instance, from_address: Callable, db: psycopg.Connection
+        self, instance: Instance, from_address: Callable, db: psycopg.Connection
     ) -> None:
         """As many interactions are recorded as were acknowledged."""
-        user, listing = str(uuid.uuid4()), here.listing()
+        user = str(uuid.uuid4())
+        query = "insert into feed.listings (title) values ('x') returning listing_id"
+        (listing,) = db.execute(query).fetchone()
         client, headers = from_address("127.0.0.14"), instance.authorization(user)
         statuses = [
             client.post(
                 f"/api/v1/feed/interactions/{listing}", json={"type": "view"}, headers=headers
             ).status_code
-            for _ in range(4 * TOKEN_BURST)
+            for _ in range(6 * TOKEN_BURST)
         ]
         assert set(statuses) == {200, 429}
         query = "select count(*) from feed.user_interactions where user_uid = %s"

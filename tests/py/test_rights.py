@@ -151,6 +151,23 @@ def test_the_matrix_has_every_call_and_view(here: Town) -> None:
     assert {f"/rest/v1{path}" for path in page["paths"]} <= tried
 
 
+def test_nobody_schedules_jobs_but_the_owner(db: psycopg.Connection) -> None:
+    """pg_cron is in one database of a cluster, which pgTAP's scratch databases are not."""
+    having = db.execute(
+        """
+        select r.rolname, p.proname
+        from pg_roles as r
+        inner join pg_namespace as n on has_schema_privilege(r.oid, n.oid, 'usage')
+        left join pg_proc as p
+            on p.pronamespace = n.oid and has_function_privilege(r.oid, p.oid, 'execute')
+            and p.proname in ('schedule_in_database', 'alter_job')
+        where n.nspname = 'cron' and r.rolname !~ '^pg_' and not r.rolsuper
+        order by r.rolname
+        """
+    ).fetchall()
+    assert having == [("feed_owner", None), ("feed_worker", None)]
+
+
 # ---------------------------------------------------------------------- another's rows
 
 
