@@ -491,6 +491,18 @@ def test_upserts(judge: Judge, uids: st.SearchStrategy, listings: list[str], nam
     fuzz(st.tuples(callers, batch), act, 0.035)
 
 
+def test_the_jobs_run_over_what_was_taken(judge: Judge, ann: str) -> None:
+    """Nothing that was taken is poison: scores, vectors, trending and feeds come of it."""
+    for job in ("refresh_engagement", "train_models", "refresh_trending"):
+        judge.db.execute(f"call jobs.{job}()")
+    (failed,) = judge.db.execute(
+        "select count(*) from jobs.run_states where state <> 'finished'"
+    ).fetchone()
+    assert failed == 0
+    for path in ("/api/v1/feed?limit=200", "/api/v1/trending", "/rest/v1/listings"):
+        assert judge.send(Request("authenticated", "GET", path)).status_code == 200
+
+
 # ---------------------------------------------------------------------- loading files
 
 CELLS = st.one_of(
