@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-import h11
 import httpx
 import psycopg
 from hypothesis import strategies as st
@@ -75,7 +74,7 @@ class Judge:
             answer = self.client.send(
                 httpx.Request(request.method, url, headers=headers, content=request.content)
             )
-        except (httpx.LocalProtocolError, h11.LocalProtocolError):
+        except (httpx.LocalProtocolError, UnicodeEncodeError):
             return None
         except httpx.RemoteProtocolError as error:
             self.blame(request, "no answer", str(error))
@@ -117,7 +116,7 @@ class Judge:
                 self.blame(request, f"a {answer.status_code}", errors or answer)
         if answer.is_error and request.method != "HEAD":
             problem = not_the_house_form(answer)
-            if problem:
+            if problem and not is_nginx_own(request, answer):
                 self.blame(request, problem, answer)
         if request.caller != "service_role":
             said = f"{request} {urllib.parse.unquote(request.path)}"
@@ -172,6 +171,12 @@ def check_counters(db: psycopg.Connection) -> None:
         """
     ).fetchone()
     assert loose == 0
+
+
+def is_nginx_own(request: Request, answer: httpx.Response) -> bool:
+    """No HTTP to nginx (a NUL in the path, TRACE): it answers before any location is chosen."""
+    path = urllib.parse.urlsplit(request.path).path
+    return answer.status_code == 400 and "%00" in path
 
 
 def not_the_house_form(answer: httpx.Response) -> str | None:
@@ -398,12 +403,12 @@ headers = st.lists(
             st.sampled_from(("public", "api", "feed", "ops", "pg_catalog", "API", "")),
         ),
         st.tuples(
-            st.sampled_from(("X-Listing-Id", "X-Feed-Limit", "X-User-Uid", "Cookie", "X-Odd")),
+            st.sampled_from(("X-Listing-Id", "X-Feed-Limit", "Cookie", "User-Agent", "Origin")),
             _header_texts,
         ),
         st.tuples(
-            st.sampled_from(("X-HTTP-Method-Override", "Range-Unit", "If-None-Match", "Origin")),
-            st.sampled_from(("DELETE", "items", '"x"', "http://evil.example")),
+            st.sampled_from(("X-HTTP-Method-Override", "Range-Unit", "If-None-Match", "X-Odd")),
+            st.sampled_from(("DELETE", "items", '"x"', "http://evil.example", "é".encode())),
         ),
     ),
     max_size=3,

@@ -4,6 +4,7 @@ PGFEED_FUZZ_REQUESTS says how many requests, and makes them new ones each time; 
 are few and always the same. `tests/run tests/py/test_fuzz.py -s` shows the answers by status.
 """
 
+import contextlib
 import csv
 import gzip
 import io
@@ -19,6 +20,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
 
 import world
 from fuzzing import (
@@ -52,7 +54,7 @@ def fuzz(strategy: st.SearchStrategy, act: Callable[[object], None], share: floa
     """Acts on a share of REQUESTS examples."""
 
     @settings(
-        max_examples=max(8, round(REQUESTS * share)),
+        max_examples=max(2, round(REQUESTS * share)),
         derandomize="PGFEED_FUZZ_REQUESTS" not in os.environ,
         database=None,
         deadline=None,
@@ -263,11 +265,10 @@ def test_what_the_openapi_page_promises(judge: Judge, caller: str) -> None:
             def act(case: schemathesis.Case) -> None:
                 judge.send(as_request(case, caller))
 
-            fuzz(
-                operation.as_strategy(generation_mode=mode),
-                act,
-                0.1 / len(operations) / len(modes),
-            )
+            share = 0.1 / len(operations) / len(modes)
+            # There is nothing wrong to send to a call without arguments.
+            with contextlib.suppress(Unsatisfiable):
+                fuzz(operation.as_strategy(generation_mode=mode), act, share)
 
 
 def as_request(case: schemathesis.Case, caller: str) -> Request:
@@ -488,6 +489,18 @@ def test_upserts(judge: Judge, uids: st.SearchStrategy, listings: list[str], nam
 
     callers = st.sampled_from(("service_role", "service_role", "service_role", "authenticated"))
     fuzz(st.tuples(callers, batch), act, 0.035)
+
+
+def test_the_jobs_run_over_what_was_taken(judge: Judge, ann: str) -> None:
+    """Nothing that was taken is poison: scores, vectors, trending and feeds come of it."""
+    for job in ("refresh_engagement", "train_models", "refresh_trending"):
+        judge.db.execute(f"call jobs.{job}()")
+    (failed,) = judge.db.execute(
+        "select count(*) from jobs.run_states where state <> 'finished'"
+    ).fetchone()
+    assert failed == 0
+    for path in ("/api/v1/feed?limit=200", "/api/v1/trending", "/rest/v1/listings"):
+        assert judge.send(Request("authenticated", "GET", path)).status_code == 200
 
 
 # ---------------------------------------------------------------------- loading files
