@@ -37,19 +37,15 @@ from feed.users as u, feed.listings as l
 where u.user_no = :user and l.listing_no = :listing;
 """
 
-COLUMNS = """\
+# One busy table a change, as docs/dba/upgrade.md asks.
+WIDER = ("listings", "users", "user_interactions", "user_listing_states", "listing_blocks")
+COLUMN = """\
 begin;
 set local role feed_owner;
-alter table feed.listings add column note text;
-alter table feed.users add column note text;
-alter table feed.user_interactions add column note text;
-alter table feed.user_listing_states add column note text;
-alter table feed.engagement_metrics add column note text;
-alter table feed.ranking_profiles add column note text;
-alter table feed.listing_blocks add column note text;
+alter table feed.{table} add column note text;
 commit;
 """
-# It waits for every transaction that may still see the table without it: not two seconds.
+# It waits for every transaction that may still see the table without it: not 0.9 s.
 INDEX = """\
 set lock_timeout = 0;
 set role feed_owner;
@@ -190,7 +186,8 @@ def test_no_request_fails(
                         file.write(f"-- {round_number}\n")
                 outputs.append(run(copy / "bin/apply-code", env=environment, cwd=copy).stderr)
             # A release that expands: ledger first, then the code that uses it.
-            add_change(copy, "live_columns", COLUMNS)
+            for table in WIDER:
+                add_change(copy, f"live_{table}", COLUMN.format(table=table))
             add_change(copy, "live_index", INDEX)
             widen(sql / "views/api/listings.sql", "l.expires_at\nfrom", "l.expires_at,\n    l.note\nfrom")
             widen(sql / "grants/anon.sql", "created_at, expires_at\n", "created_at, expires_at, note\n")
@@ -206,7 +203,7 @@ def test_no_request_fails(
     assert not load.failures, load.failures[:5]
     assert sessions["failed"] == 0
     assert all(f"{len(paths)} of {len(paths)} files new" in output for output in outputs[:2])
-    assert "2 changes" in outputs[2]
+    assert f"{len(WIDER) + 1} changes" in outputs[2]
     with instance.connect() as connection:
         assert_all_is_there(connection, load)
     with instance.client() as gateway:
