@@ -57,7 +57,9 @@ def make_older(sql: Path) -> None:
     edit(feed / "recency_score.sql", "returns double precision", "returns numeric")
     edit(feed / "recency_score.sql", "\n);\n", "\n)::numeric;\n")
     edit(feed / "count_text.sql", "plural text)", "plural text, former text default '')")
-    edit(sql / "views/api/my_interactions.sql", "    i.event_id,", "    i.user_uid,\n    i.event_id,")
+    edit(
+        sql / "views/api/my_interactions.sql", "    i.event_id,", "    i.user_uid,\n    i.event_id,"
+    )
     # Files that have left the manifest since, one building on the other.
     append(
         feed / "former_helper.sql",
@@ -214,7 +216,7 @@ def test_the_data_is_all_there(upgraded: Upgraded) -> None:
 
 def test_feeds_go_on(upgraded: Upgraded) -> None:
     with upgraded.instance.connect("former") as connection:
-        connection.execute("set request.jwt.claims = '{\"role\": \"service_role\"}'")
+        connection.execute('set request.jwt.claims = \'{"role": "service_role"}\'')
         rows = connection.execute(
             """
             select f.title, f.score, s.score
@@ -256,10 +258,15 @@ def test_the_former_tests_pass(upgraded: Upgraded) -> None:
     }
     for helper in sorted((tests / "helpers").glob("*.sql")):
         run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", helper, env=environment)
-    folders = ("contract", "grants", "policies", "schema", "functions/api", "views/api")
+    # Of the made-up state they are ours, and the dumps are equal: what asks the catalogue will do.
+    folders = ("contract", "grants", "policies")
+    if FORMER != MADE_UP:
+        folders += ("schema", "functions/api", "views/api", "triggers")
     files = [file for folder in folders for file in sorted((tests / folder).rglob("*.sql"))]
     done = run("pg_prove", "--ext", ".sql", *files, env=environment, check=False)
-    failed = [Path(name) for name in re.findall(r"^(\S+\.sql)\s+\(Wstat", done.stdout, re.MULTILINE)]
+    failed = [
+        Path(name) for name in re.findall(r"^(\S+\.sql)\s+\(Wstat", done.stdout, re.MULTILINE)
+    ]
     assert bool(failed) == (done.returncode != 0), done.stdout + done.stderr
 
     def is_as_it_was(file: Path) -> bool:
