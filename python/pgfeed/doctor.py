@@ -229,7 +229,8 @@ def check_standby(patient: Patient) -> str:
         """
         select case
             when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then interval '0'
-            else coalesce(clock_timestamp() - pg_last_xact_replay_timestamp(), interval '0')
+            else clock_timestamp()
+                - coalesce(pg_last_xact_replay_timestamp(), pg_postmaster_start_time())
         end
         """
     )

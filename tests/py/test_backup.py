@@ -118,9 +118,8 @@ def test_restore_to_a_named_moment(
     run("bash", "-euo", "pipefail", "-c", block("backup"), env=environment)
 
     user = "a0000000-0000-4000-8000-000000000001"
-    late = uuid.uuid4()
     with primary.connect() as connection:
-        connection.execute("set request.jwt.claims = '{\"role\": \"service_role\"}'")
+        connection.execute('set request.jwt.claims = \'{"role": "service_role"}\'')
         # After the base backup: only the WAL has it.
         connection.execute("insert into feed.users (user_uid) values (gen_random_uuid())")
         connection.execute("call jobs.refresh_trending()")
@@ -142,10 +141,10 @@ def test_restore_to_a_named_moment(
     started = time.monotonic()
     try:
         command = ("bash", "-euo", "pipefail", "-c", block("restore"))
-        run(*command, env=environment, cwd=REPOSITORY)
+        run(*command, env=environment, cwd=REPOSITORY, timeout=300)
         restored.read_env()
         with restored.connect() as connection:
-            connection.execute("set request.jwt.claims = '{\"role\": \"service_role\"}'")
+            connection.execute('set request.jwt.claims = \'{"role": "service_role"}\'')
             assert connection.execute(FEED, (user,)).fetchall() == feed != []
             seconds = time.monotonic() - started
             assert world.fingerprint(connection) == everything

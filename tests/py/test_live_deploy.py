@@ -37,19 +37,15 @@ from feed.users as u, feed.listings as l
 where u.user_no = :user and l.listing_no = :listing;
 """
 
-COLUMNS = """\
+# One busy table a change, as docs/dba/upgrade.md asks.
+WIDER = ("listings", "users", "user_interactions", "user_listing_states", "listing_blocks")
+COLUMN = """\
 begin;
 set local role feed_owner;
-alter table feed.listings add column note text;
-alter table feed.users add column note text;
-alter table feed.user_interactions add column note text;
-alter table feed.user_listing_states add column note text;
-alter table feed.engagement_metrics add column note text;
-alter table feed.ranking_profiles add column note text;
-alter table feed.listing_blocks add column note text;
+alter table feed.{table} add column note text;
 commit;
 """
-# It waits for every transaction that may still see the table without it: not two seconds.
+# It waits for every transaction that may still see the table without it: not 0.9 s.
 INDEX = """\
 set lock_timeout = 0;
 set role feed_owner;
@@ -122,7 +118,20 @@ def pgbench(instance: Instance, folder: Path) -> Iterator[dict[str, int]]:
     done: dict[str, int] = {}
     with log.open("w") as output:
         process = subprocess.Popen(
-            [BINARIES / "pgbench", "-n", "-c", "2", "-M", "prepared", "-P", "1", "-T", "600", "-f", script],
+            [
+                BINARIES / "pgbench",
+                "-n",
+                "-c",
+                "2",
+                "-M",
+                "prepared",
+                "-P",
+                "1",
+                "-T",
+                "600",
+                "-f",
+                script,
+            ],
             env=instance.environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -183,17 +192,25 @@ def test_no_request_fails(
         outputs = []
         with load.running(), pgbench(instance, tmp_path) as sessions:
             time.sleep(1)
-            # All code twice: functions, triggers, views, policies, grants.
-            for round_number in range(2):
-                for path in paths:
-                    with (sql / path).open("a") as file:
-                        file.write(f"-- {round_number}\n")
-                outputs.append(run(copy / "bin/apply-code", env=environment, cwd=copy).stderr)
+            # All code: functions, triggers, views, policies, grants.
+            for path in paths:
+                with (sql / path).open("a") as file:
+                    file.write("-- changed\n")
+            outputs.append(run(copy / "bin/apply-code", env=environment, cwd=copy).stderr)
             # A release that expands: ledger first, then the code that uses it.
-            add_change(copy, "live_columns", COLUMNS)
+            for table in WIDER:
+                add_change(copy, f"live_{table}", COLUMN.format(table=table))
             add_change(copy, "live_index", INDEX)
-            widen(sql / "views/api/listings.sql", "l.expires_at\nfrom", "l.expires_at,\n    l.note\nfrom")
-            widen(sql / "grants/anon.sql", "created_at, expires_at\n", "created_at, expires_at, note\n")
+            widen(
+                sql / "views/api/listings.sql",
+                "l.expires_at\nfrom",
+                "l.expires_at,\n    l.note\nfrom",
+            )
+            widen(
+                sql / "grants/anon.sql",
+                "created_at, expires_at\n",
+                "created_at, expires_at, note\n",
+            )
             outputs.append(run(copy / "bin/deploy", env=environment, cwd=copy).stderr)
             time.sleep(1.5)
 
@@ -205,8 +222,8 @@ def test_no_request_fails(
 
     assert not load.failures, load.failures[:5]
     assert sessions["failed"] == 0
-    assert all(f"{len(paths)} of {len(paths)} files new" in output for output in outputs[:2])
-    assert "2 changes" in outputs[2]
+    assert f"{len(paths)} of {len(paths)} files new" in outputs[0]
+    assert f"{len(WIDER) + 1} changes" in outputs[1]
     with instance.connect() as connection:
         assert_all_is_there(connection, load)
     with instance.client() as gateway:

@@ -57,7 +57,9 @@ def make_older(sql: Path) -> None:
     edit(feed / "recency_score.sql", "returns double precision", "returns numeric")
     edit(feed / "recency_score.sql", "\n);\n", "\n)::numeric;\n")
     edit(feed / "count_text.sql", "plural text)", "plural text, former text default '')")
-    edit(sql / "views/api/my_interactions.sql", "    i.event_id,", "    i.user_uid,\n    i.event_id,")
+    edit(
+        sql / "views/api/my_interactions.sql", "    i.event_id,", "    i.user_uid,\n    i.event_id,"
+    )
     # Files that have left the manifest since, one building on the other.
     append(
         feed / "former_helper.sql",
@@ -157,20 +159,19 @@ def upgraded(
     (checkout / "bin/install").write_text("#!/bin/sh\n")
 
     instance = Instance(test_home / "upgrade")
-    environment = clean_environment(
-        PGFEED_HOME=str(instance.home), PGFEED_TOOLS=str(tools), PGFEED_DATABASE="former"
-    )
+    environment = clean_environment(PGFEED_HOME=str(instance.home), PGFEED_TOOLS=str(tools))
 
-    def former(name: str, *arguments: str) -> None:
-        run(checkout / "bin" / name, *arguments, env=environment, cwd=checkout)
+    def former(name: str, *arguments: str, **more: str) -> None:
+        run(checkout / "bin" / name, *arguments, env=environment | more, cwd=checkout)
 
     instance.home.mkdir()
     (instance.home / "postgresql.local.conf").write_text(POSTGRESQL_SETTINGS)
     try:
         former("up", "--no-http", "--no-deploy")
         instance.read_env()
-        former("deploy")
-        former("load", str(checkout / "tests/py/data/village"))
+        former("deploy", "former")
+        village = str(checkout / "tests/py/data/village")
+        former("load", village, PGFEED_DATABASE="former")
         with instance.connect("former") as connection:
             connection.execute("call jobs.refresh_engagement()")
             connection.execute("call jobs.refresh_trending()")
@@ -209,13 +210,13 @@ def test_the_data_is_all_there(upgraded: Upgraded) -> None:
     with upgraded.instance.connect("former") as connection:
         after = counts(connection)
     kept = {name: rows for name, rows in upgraded.rows_before.items() if name in after}
-    assert kept["feed.user_interactions"] == 10 and kept["feed.listings"] == 6
+    assert kept["feed.user_interactions"] == 10 and kept["feed.listings"] == 5
     assert {name: after[name] for name in kept} == kept
 
 
 def test_feeds_go_on(upgraded: Upgraded) -> None:
     with upgraded.instance.connect("former") as connection:
-        connection.execute("set request.jwt.claims = '{\"role\": \"service_role\"}'")
+        connection.execute('set request.jwt.claims = \'{"role": "service_role"}\'')
         rows = connection.execute(
             """
             select f.title, f.score, s.score
@@ -235,8 +236,13 @@ def test_the_made_up_state_was_another(upgraded: Upgraded) -> None:
     """Or else the tests above would prove nothing."""
     with upgraded.instance.connect("former") as connection:
         gone = upgraded.objects_before - objects(connection)
-    assert len(gone) == 6, gone
-    assert "function feed.former_helper()" in gone
+    assert gone == {
+        "function feed.count_text(bigint,pg_catalog.text,pg_catalog.text,pg_catalog.text)",
+        "function feed.former_helper()",
+        "view analytics.former_report",
+        'policy "everybody sees posters" on feed.posters',
+        "trigger t95_former on feed.posters",
+    }
 
 
 def test_the_former_tests_pass(upgraded: Upgraded) -> None:
@@ -252,10 +258,15 @@ def test_the_former_tests_pass(upgraded: Upgraded) -> None:
     }
     for helper in sorted((tests / "helpers").glob("*.sql")):
         run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", helper, env=environment)
-    folders = ("contract", "grants", "policies", "schema", "functions/api", "views")
+    # Of the made-up state they are ours, and the dumps are equal: what asks the catalogue will do.
+    folders = ("contract", "grants", "policies")
+    if FORMER != MADE_UP:
+        folders += ("schema", "functions/api", "views/api", "triggers")
     files = [file for folder in folders for file in sorted((tests / folder).rglob("*.sql"))]
-    done = run("pg_prove", "--jobs", "2", "--ext", ".sql", *files, env=environment, check=False)
-    failed = [Path(name) for name in re.findall(r"^(\S+\.sql)\s+\(Wstat", done.stdout, re.MULTILINE)]
+    done = run("pg_prove", "--ext", ".sql", *files, env=environment, check=False)
+    failed = [
+        Path(name) for name in re.findall(r"^(\S+\.sql)\s+\(Wstat", done.stdout, re.MULTILINE)
+    ]
     assert bool(failed) == (done.returncode != 0), done.stdout + done.stderr
 
     def is_as_it_was(file: Path) -> bool:
