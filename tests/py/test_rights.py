@@ -55,6 +55,9 @@ POST   /rest/v1/rpc/explain_listing                no      yes   yes           n
 POST   /rest/v1/rpc/track_interaction              no      yes   401           no
 POST   /rest/v1/rpc/track_interactions             no      yes   yes           no
 POST   /rest/v1/rpc/retract_interaction            no      yes   401           no
+POST   /rest/v1/rpc/track_impressions              no      yes   yes           no
+GET    /rest/v1/rpc/export_my_data?user_uid={me}   no      yes   yes           no
+POST   /rest/v1/rpc/export_my_data                 no      yes   yes           no
 POST   /rest/v1/rpc/upsert_users                   no      no    yes           no
 POST   /rest/v1/rpc/upsert_posters                 no      no    yes           no
 POST   /rest/v1/rpc/upsert_listings                no      no    yes           no
@@ -67,7 +70,9 @@ DELETE /api/v1/feed/interactions/{event2}          no      yes   401           n
 GET    /api/v1/trending                            yes     yes   yes           no
 GET    /api/v1/preferences                         no      yes   yes           no
 PATCH  /api/v1/preferences                         no      yes   yes           no
+POST   /api/v1/feed/impressions                    no      yes   yes           no
 GET    /healthz                                    yes     yes   yes           yes
+POST   /rest/v1/rpc/delete_my_data                 no      yes   yes           no
 """
 BODIES = {
     "POST /rest/v1/listings": {"title": "x", "poster_uid": "{me}", "status": "closed"},
@@ -86,6 +91,10 @@ BODIES = {
     },
     "POST /api/v1/feed/interactions/{other}": {"type": "view"},
     "POST /rest/v1/rpc/retract_interaction": {"event_id": "{event}"},
+    "POST /rest/v1/rpc/track_impressions": {"tickets": ["{ticket}"], "user_uid": "{me}"},
+    "POST /api/v1/feed/impressions": {"tickets": ["{ticket}"], "user_uid": "{me}"},
+    "POST /rest/v1/rpc/export_my_data": {"user_uid": "{me}"},
+    "POST /rest/v1/rpc/delete_my_data": {"user_uid": "{me}"},
     "POST /rest/v1/rpc/upsert_users": {"users": [{"user_uid": "{me}"}]},
     "POST /rest/v1/rpc/upsert_posters": {"posters": [{"poster_uid": "{me}"}]},
     "POST /rest/v1/rpc/upsert_listings": {"listings": [{"listing_id": "{listing}"}]},
@@ -111,6 +120,8 @@ def test_each_may_do_what_the_matrix_says(here: Town, instance: Instance, caller
     user, other = here.poster(), here.listing(title="Somebody's")
     listing = here.listing(title="Mine", poster_uid=user)
     names = {"me": user, "listing": listing, "other": other}
+    here.listing(title="Shown")
+    names["ticket"] = here.ask("service_role", f"/api/v1/feed?user_uid={user}")[0]["ticket"]
     names |= {"explained": f"listing_id={other}&user_uid={user}"}
     for event in ("event", "event2"):
         names[event] = str(uuid.uuid4())

@@ -82,6 +82,7 @@ ext.pg_stat_statements         -     -              -             -
 ext.pg_stat_statements_info    -     -              -             -
 ext.spatial_ref_sys            r     r              r             r
 feed.block_parameters          -     -              -             -
+feed.data_lifetimes            -     -              -             -
 feed.engagement_base           -     -              -             -
 feed.engagement_metrics        -     -              -             -
 feed.engagement_scale          -     -              -             -
@@ -94,9 +95,11 @@ feed.listing_blocks            -     -              -             -
 feed.listing_changes           -     -              -             -
 feed.listing_feature_vectors   -     -              -             -
 feed.listings                  -     -              -             -
+feed.outlived_partitions       -     -              -             -
 feed.posters                   -     -              -             -
 feed.ranking_profiles          -     -              -             -
 feed.tag_numbers               -     -              -             -
+feed.ticket_keys               -     -              -             -
 feed.trending_listings         r     r              r             -
 feed.user_feature_vectors      -     -              -             -
 feed.user_feed_preferences     -     raw            raw           -
@@ -117,6 +120,9 @@ ml.training_parameters         -     -              -             -
 ml.user_neighbors              -     -              -             -
 ml.user_vectors                -     -              -             -
 ops.source_files               -     -              -             -
+ops.wrong_counters             -     -              -             -
+ops.wrong_keys                 -     -              -             -
+ops.wrong_states               -     -              -             -
 $$);
 
 select pg_temp.write('column', $$
@@ -150,6 +156,7 @@ feed.block_versions                 -     -              -             -
 feed.listing_changes_change_no_seq  -     -              -             -
 feed.listings_listing_no_seq        -     -              -             -
 feed.tag_numbers_tag_no_seq         -     -              -             -
+feed.ticket_keys_key_no_seq         -     -              -             -
 feed.users_user_no_seq              -     -              -             -
 jobs.runs_run_id_seq                -     -              -             -
 ml.models_model_id_seq              -     -              -             -
@@ -165,11 +172,14 @@ $$);
 -- the owner (feed_owner) or of a superuser. Each definer function checks its caller itself.
 select pg_temp.write('function', $$
                                           runs_as    anon  authenticated  service_role  feed_analyst
+api.delete_my_data                        owner      -     X              X             -
 api.explain_listing                       owner      -     X              X             -
+api.export_my_data                        owner      -     X              X             -
 api.get_feed                              owner      -     X              X             -
 api.retract_interaction                   owner      -     X              X             -
 api.tg_listings__write                    caller     -     -              -             -
 api.tg_preferences__write                 caller     -     -              -             -
+api.track_impressions                     owner      -     X              X             -
 api.track_interaction                     owner      -     X              X             -
 api.track_interactions                    owner      -     X              X             -
 api.upsert_listings                       owner      -     -              X             -
@@ -188,6 +198,7 @@ feed.count_text                           caller     -     -              -     
 feed.counted_interactions                 caller     -     -              -             -
 feed.dedup_hour                           caller     -     -              -             -
 feed.distance_text                        caller     -     -              -             -
+feed.drop_outlived_partition              caller     -     -              -             -
 feed.engagement_ceiling                   caller     -     -              -             -
 feed.engagement_points                    caller     -     -              -             -
 feed.engagement_score                     caller     -     -              -             -
@@ -196,10 +207,12 @@ feed.ensure_poster                        owner      -     X              X     
 feed.ensure_user                          caller     -     X              X             -
 feed.fold_changes                         caller     -     -              -             -
 feed.group_by_block                       caller     -     -              -             -
+feed.hour_row_count                       caller     -     -              -             -
 feed.leading_components                   caller     -     -              -             -
 feed.location_score                       caller     -     -              -             -
 feed.make_point                           caller     -     X              X             -
 feed.matched_tag_count                    caller     -     -              -             -
+feed.move_to_base                         caller     -     -              -             -
 feed.neighbor_choices                     caller     -     -              -             -
 feed.normalized_tags                      caller     -     X              X             -
 feed.one_line                             caller     -     X              X             -
@@ -212,6 +225,7 @@ feed.refuse_batch                         caller     -     -              -     
 feed.removal_rules                        caller     -     -              -             -
 feed.require_batch                        caller     -     -              -             -
 feed.rescored_listings                    caller     -     -              -             -
+feed.retention_lock_key                   caller     -     -              -             -
 feed.rule_text                            caller     -     -              -             -
 feed.score_listings                       caller     -     -              -             -
 feed.state_count                          caller     -     -              -             -
@@ -229,6 +243,9 @@ feed.tg_user_interactions__count          caller     -     -              -     
 feed.tg_user_interactions__refuse         caller     -     -              -             -
 feed.tg_user_interactions__uncount        caller     -     -              -             -
 feed.tg_users__forget                     owner      -     -              -             -
+feed.ticket_body                          caller     -     -              -             -
+feed.ticket_facts                         caller     -     -              -             -
+feed.ticket_signature                     caller     -     -              -             -
 feed.try_timestamptz                      caller     -     -              -             -
 feed.user_context                         caller     -     -              -             -
 feed.weighted_components                  caller     -     -              -             -
@@ -254,6 +271,7 @@ ml.project_listings                       caller     -     -              -     
 ml.publish_lock_key                       caller     -     -              -             -
 ml.train                                  caller     -     -              -             -
 ml.write_listing_vectors                  owner      -     -              -             -
+ops.recount                               caller     -     -              -             -
 $$);
 
 -- Every role of the cluster that is neither PostgreSQL's own nor a superuser.
