@@ -166,3 +166,30 @@ def test_a_block_is_not_skipped_whose_listing_only_neighbors_lift(session, favou
         world.fold()
         for _ in range(8):
             world.compare()
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_vectors_follow_what_they_are_made_of(session, seed):
+    """Pay, the poster's score, the model: beside the blocks and folded, by content alone."""
+    with session.transaction(force_rollback=True):
+        world = World(session, seed)
+        world.make(24, has_vectors=True, has_neighbors=False)
+        world.run("delete from feed.user_feed_preferences")
+        world.run("update feed.listings set status = 'open', expires_at = null")
+        world.run("""
+            update feed.ranking_profiles set content_weight = 1, location_weight = 0,
+                tag_weight = 0, engagement_weight = 0, recency_weight = 0, poster_weight = 0,
+                collaborative_weight = 0, seen_window = interval '0'
+        """)
+        world.fold()
+
+        def look() -> None:
+            for _ in range(4):
+                world.compare()
+
+        look()
+        for change in (world.pay, world.rate, world.pay, world.train_again) * 4:
+            change()
+            look()
+            world.fold()
+            look()

@@ -254,10 +254,10 @@ def test_a_session_keeps_blocks_and_nothing_of_a_user(database):
         "near_radii",
         "poster_facts",
         "remote",
-        "row_of",
         "scored",
         "seen",
         "skipped",
+        "vectors",
     ], "what is cached is of listings, blocks and posters"
 
 

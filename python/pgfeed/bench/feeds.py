@@ -97,9 +97,10 @@ class FeedSession:
         self.connection.execute("select set_config('request.jwt.claims', %s, false)", (claims,))
 
     def feed(self, user_uid: UUID) -> tuple[float, list[tuple]]:
-        """Milliseconds, and the rows of the user's feed."""
+        """Milliseconds until the rows are here, and the rows of the user's feed."""
         self.become(user_uid)
-        return timed(lambda: self.connection.execute(FEED, (user_uid, WANTED)).fetchall())
+        took, cursor = timed(lambda: self.connection.execute(FEED, (user_uid, WANTED)))
+        return took, cursor.fetchall()
 
     def scores(self, user_uid: UUID) -> list[float]:
         """The scores of the user's feed."""
@@ -200,11 +201,12 @@ def against_reference(bench: Bench) -> Iterator[Figure]:
         for user_uid in users:
             session.feed(user_uid)
 
-            def reference(user_uid: UUID = user_uid) -> list[tuple]:
-                return connection.execute(REFERENCE, (user_uid, WANTED)).fetchall()
+            def reference(user_uid: UUID = user_uid) -> psycopg.Cursor:
+                return connection.execute(REFERENCE, (user_uid, WANTED))
 
             before, _ = session.feed(user_uid)
-            took, rows = timed(reference)
+            took, cursor = timed(reference)
+            rows = cursor.fetchall()
             # The reference has driven the session's memory out of the processor's cache.
             after, _ = session.feed(user_uid)
             check("score_listings", session.scores(user_uid), [row[-1] for row in rows])
@@ -234,7 +236,7 @@ def against_plain_sql(bench: Bench) -> Iterator[Figure]:
         ):
             baseline = plain.PlainFeed(connection)
             for user_uid in users:
-                rows = baseline.best(user_uid, WANTED)
+                rows = baseline.best(user_uid, WANTED).fetchall()
                 scores = [row["score"] for row in rows]
                 check("the plain-SQL feed", session.scores(user_uid), scores)
                 a, b = paired(

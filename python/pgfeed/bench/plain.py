@@ -31,13 +31,13 @@ class PlainFeed:
         self.text = _without_comments((FOLDER / "plain_feed.sql").read_text())
         self.profile = connection.execute((FOLDER / "profile.sql").read_text()).fetchone()
 
-    def best(self, user_uid: UUID, wanted: int) -> list[dict[str, Any]]:
-        """The wanted best listings, best first."""
+    def best(self, user_uid: UUID, wanted: int) -> psycopg.Cursor:
+        """The wanted best listings, best first: dicts."""
         user = self.connection.execute(
             self.asker,
             {"user_uid": user_uid, "inferred_tag_count": self.profile["inferred_tag_count"]},
         ).fetchone()
-        return self.connection.execute(self._statement(user_uid, user, wanted)).fetchall()
+        return self.connection.execute(self._statement(user_uid, user, wanted))
 
     def _statement(self, user_uid: UUID, user: dict[str, Any], wanted: int) -> sql.Composed:
         p = self.profile

@@ -71,11 +71,7 @@ def measure(bench: Bench) -> dict[str, float]:
                 samples["plain"].append(timed(lambda user=user_uid: baseline.best(user, WANTED))[0])
             if position < REFERENCES:
                 samples["reference"].append(
-                    timed(
-                        lambda user=user_uid: superuser.execute(
-                            REFERENCE, (user, WANTED)
-                        ).fetchall()
-                    )[0]
+                    timed(lambda user=user_uid: superuser.execute(REFERENCE, (user, WANTED)))[0]
                 )
             advance(1)
         for user_uid in bench.askers["dense"]:

@@ -20,14 +20,16 @@ COLUMNS = {
     "poster_nos": np.dtype("<i4"),
     "created_at": np.dtype("<f8"),
     "expires_at": np.dtype("<f8"),
-    "tag_counts": np.dtype("<f4"),
+    "tag_counts": np.dtype("<u2"),
     "tag_nos": np.dtype("<i4"),
     "tag_starts": np.dtype("<i4"),
-    "tag_rows": np.dtype("<i4"),
+    "tag_rows": np.dtype("<u2"),
 }
 
 # A chord computed in float32 is off by less than this on the unit sphere (0.6 m).
 CHORD_ERROR = 1e-7
+
+_NO_ROWS = np.empty(0, np.intp)
 
 
 class Block:
@@ -50,7 +52,8 @@ class Block:
         self.first_expiry = float(self.expires_at.min())
         self._bases: tuple[Any, ...] = (None,)
         self._posters: set[int] | None = None
-        self._expiry: tuple[NDArray[np.intp], NDArray[np.float64]] | None = None
+        # Since when which rows have expired, and when the next one does.
+        self._expired: tuple[float, float, NDArray[np.intp]] = (np.inf, -np.inf, _NO_ROWS)
 
     def base(self, profile: Mapping[str, float]) -> tuple[NDArray[np.float32], NDArray, float]:
         """What does not depend on the user, for the latest profile asked for.
@@ -69,12 +72,15 @@ class Block:
                 np.float32(profile["engagement_weight"]) * self.engagement_scores
                 + np.float32(profile["poster_weight"]) * self.poster_scores
             )
-            age = np.minimum((self.newest - self.created_at) / profile["half_life_seconds"], 600)
-            recency = (profile["recency_weight"] * np.exp2(-age)).astype(np.float32)
+            age = ((self.created_at - self.newest) / profile["half_life_seconds"]).astype(
+                np.float32
+            )
+            recency = np.exp2(np.maximum(age, -100, out=age), out=age)
+            recency *= np.float32(profile["recency_weight"])
             self._bases = (key, static, recency, float((static + recency).max()))
         return self._bases[1], self._bases[2], self._bases[3]
 
-    def tagged(self, tag_nos: NDArray[np.int32]) -> list[NDArray[np.int32]]:
+    def tagged(self, tag_nos: NDArray[np.int32]) -> list[NDArray[np.uint16]]:
         """For each of these tags that is in the block, the rows that have it."""
         if not len(tag_nos) or not len(self.tag_nos):
             return []
@@ -86,10 +92,14 @@ class Block:
 
     def expired(self, as_of: float) -> NDArray[np.intp]:
         """The rows that have expired by then."""
-        if self._expiry is None:
-            order = np.argsort(self.expires_at, kind="stable")
-            self._expiry = (order, self.expires_at[order])
-        return self._expiry[0][: int(self._expiry[1].searchsorted(as_of, side="right"))]
+        since, until, rows = self._expired
+        if not since <= as_of < until:
+            is_expired = self.expires_at <= as_of
+            rows = is_expired.nonzero()[0]
+            since = float(self.expires_at[rows].max(initial=-np.inf))
+            until = float(self.expires_at[~is_expired].min(initial=np.inf))
+            self._expired = (since, until, rows)
+        return rows
 
     def has_poster(self, poster_no: int) -> bool:
         """Whether any listing of the block is this poster's."""
@@ -111,8 +121,8 @@ class Block:
             poster_nos=self.poster_nos,
             created_at=self.created_at,
             expires_at=self.expires_at,
-            tag_counts=self.tag_counts,
-            tag_rows=self.tag_rows,
+            tag_counts=self.tag_counts.astype(np.int32),
+            tag_rows=self.tag_rows.astype(np.int32),
             tag_nos=np.repeat(self.tag_nos, lengths),
         )
 
@@ -129,7 +139,7 @@ def pack(rows: Rows) -> dict[str, Any]:
         name: getattr(rows, name) for name in COLUMNS if not name.startswith("tag_")
     }
     arrays |= {
-        "tag_counts": rows.tag_counts,
+        "tag_counts": np.minimum(rows.tag_counts, 65535),
         "tag_nos": tag_nos,
         "tag_starts": np.concatenate([[0], np.cumsum(counts)]),
         "tag_rows": rows.tag_rows[order],

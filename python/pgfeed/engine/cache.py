@@ -83,7 +83,6 @@ class Cache:
         self.blocks: dict[int, Block] = {}
         self.vectors = VectorCache()
         self.block_of = np.full(1024, -1, np.int32)
-        self.row_of = np.zeros(1024, np.int32)
         self.seen: bytes | None = None
         self.changes_seen: bytes | None = None
         self.changes_now = Changes(np.empty(0, np.int32), [], {})
@@ -135,11 +134,7 @@ class Cache:
             self.block_of = np.concatenate(
                 [self.block_of, np.full(grown - len(self.block_of), -1, np.int32)]
             )
-            self.row_of = np.concatenate(
-                [self.row_of, np.zeros(grown - len(self.row_of), np.int32)]
-            )
         self.block_of[block.listing_nos] = row["block_no"]
-        self.row_of[block.listing_nos] = np.arange(block.size, dtype=np.int32)
 
     def locate(
         self, listing_nos: NDArray[np.int32]
@@ -156,10 +151,10 @@ class Cache:
             if block is None:
                 continue
             indices = known[start:end]
-            rows = self.row_of[listing_nos[indices]]
+            rows = block.listing_nos.searchsorted(listing_nos[indices])
             # What a listing's entry says may be from before it moved to another block.
-            fits = rows < block.size
-            fits[fits] = block.listing_nos[rows[fits]] == listing_nos[indices[fits]]
+            rows[rows == block.size] = 0
+            fits = block.listing_nos[rows] == listing_nos[indices]
             if fits.any():
                 found[int(block_nos[start])] = (rows[fits], indices[fits])
         return found

@@ -27,6 +27,10 @@ from pgfeed.engine.vectors import decode
 ASKER = """
 select
     coalesce(u.user_no, 0) as user_no,
+    case
+        when exists (select from feed.posters as o where o.poster_uid = u.user_uid) then u.user_no
+        else 0
+    end as poster_no,
     ext.st_y(u.location::ext.geometry) as lat,
     ext.st_x(u.location::ext.geometry) as lon,
     u.max_distance,
@@ -75,7 +79,8 @@ select
     coalesce(string_agg(float8send(c.contribution), ''), '') as contributions
 from feed.neighbor_choices($1, $2, $3) as c
 """
-# Vectors read at once: the threshold rises with each step, but a step has its cost.
+# Vectors read at first; then twice as many each time. The threshold rises with each step, but a
+# step has its cost.
 CONTENT_STEP = 100
 
 
@@ -245,6 +250,7 @@ def _read_asker(database: Database, user_uid: str, profile_name: str, as_of: str
         vector = decode(row["feature_vector"], 1)[0].astype(np.float64)
     return Asker(
         user_no=row["user_no"],
+        poster_no=row["poster_no"],
         place=place,
         max_distance=row["max_distance"],
         tag_nos=_ints(row["tag_nos"]),
@@ -366,13 +372,15 @@ def _narrow(
     weight = asker.profile["content_weight"]
     contents = np.empty(0)
     threshold = -np.inf
+    size = max(wanted, CONTENT_STEP)
     while len(contents) < len(listing_nos):
         start = len(contents)
         # All that a perfect content could lift above the threshold, not too many at once.
         hopeful = int(np.searchsorted(-scores, -(threshold - weight - asker.score_error)))
-        end = min(hopeful, start + max(wanted, CONTENT_STEP))
+        end = min(hopeful, start + size)
         if end <= start:
             break
+        size *= 2
         step = _contents(database, cache, asker, listing_nos[start:end])
         contents = np.concatenate([contents, step])
         totals = scores[:end] + weight * contents

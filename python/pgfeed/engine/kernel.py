@@ -22,6 +22,7 @@ class Asker:
     """What a user brings to the ranking.
 
     user_no: 0 if not known yet
+    poster_no: the same if the user is a poster, else 0
     place: (3,) float64 unit vector, None if unknown
     max_distance: km, None for no limit
     tag_nos, blocked_tag_nos: int32, those that any listing has had
@@ -31,6 +32,7 @@ class Asker:
     """
 
     user_no: int
+    poster_no: int
     place: NDArray[np.float64] | None
     max_distance: float | None
     tag_nos: NDArray[np.int32]
@@ -167,7 +169,7 @@ def _add_tags(scores: NDArray[np.float32], block: Block, asker: Asker) -> None:
     cuts = is_first.nonzero()[0]
     rows = hits[cuts[:-1]]
     matched = (cuts[1:] - cuts[:-1]).astype(np.float32)
-    union = block.tag_counts[rows]
+    union = block.tag_counts[rows].astype(np.float32)
     union += np.float32(asker.tag_count)
     union -= matched
     matched /= union
@@ -185,8 +187,8 @@ def _remove(
         scores[block.created_at > asker.as_of] = -np.inf
     if block.first_expiry <= asker.as_of:
         scores[block.expired(asker.as_of)] = -np.inf
-    if asker.user_no and block.has_poster(asker.user_no):
-        scores[block.poster_nos == asker.user_no] = -np.inf
+    if asker.poster_no:
+        scores[block.poster_nos == asker.poster_no] = -np.inf
     if len(removed_rows):
         scores[removed_rows] = -np.inf
 

@@ -31,7 +31,7 @@ class Rows:
     engagement_scores, poster_scores: (n,) float32 in [0, 1]
     poster_nos: (n,) int32, 0 for no poster
     created_at, expires_at: (n,) float64, seconds since 1970; inf for never
-    tag_counts: (n,) float32
+    tag_counts: (n,) int32
     tag_rows, tag_nos: (m,) int32, one pair for each tag of each listing
     """
 
@@ -44,7 +44,7 @@ class Rows:
     poster_nos: NDArray[np.int32]
     created_at: NDArray[np.float64]
     expires_at: NDArray[np.float64]
-    tag_counts: NDArray[np.float32]
+    tag_counts: NDArray[np.int32]
     tag_rows: NDArray[np.int32]
     tag_nos: NDArray[np.int32]
 
@@ -66,6 +66,7 @@ def empty() -> Rows:
     dtypes = {
         "listing_nos": np.int32,
         "poster_nos": np.int32,
+        "tag_counts": np.int32,
         "tag_rows": np.int32,
         "tag_nos": np.int32,
         "created_at": np.float64,
@@ -151,7 +152,7 @@ def decode_facts(row: dict[str, object]) -> Rows:
         poster_nos=column("poster_nos", ">i4").astype(np.int32),
         created_at=column("created_at", ">f8").astype(np.float64),
         expires_at=column("expires_at", ">f8").astype(np.float64),
-        tag_counts=tag_counts.astype(np.float32),
+        tag_counts=tag_counts.astype(np.int32),
         tag_rows=np.repeat(np.arange(count, dtype=np.int32), tag_counts),
         tag_nos=column("tag_nos", ">i4").astype(np.int32),
     )

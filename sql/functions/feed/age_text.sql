@@ -1,6 +1,6 @@
 -- An age as a person says it: one unit, rounded down.
 --
--- Called by   feed.component_facts
+-- Called by   feed.component_fact
 
 create or replace function feed.age_text(age interval)
 returns text

@@ -45,7 +45,10 @@ return case component
                         ', ',
                         case
                             when (counters).apply_count > 0
-                                then feed.count_text((counters).apply_count, 'application', 'applications')
+                                then
+                                    feed.count_text(
+                                        (counters).apply_count, 'application', 'applications'
+                                    )
                         end,
                         case
                             when (counters).save_count > 0

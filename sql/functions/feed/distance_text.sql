@@ -1,11 +1,13 @@
 -- A distance as a person says it.
 --
--- Called by   feed.component_facts
+-- Stable as to_char is, or it would not be inlined.
+--
+-- Called by   feed.component_fact
 
 create or replace function feed.distance_text(distance_km double precision)
 returns text
 language sql
-immutable
+stable
 parallel safe
 return case
     when distance_km < 0.05 then 'at your place'

@@ -16,12 +16,13 @@ begin atomic
                     'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
                 ]
             ) with ordinality as c (name, n)
-        cross join lateral (
-            select
-                (
-                    leading_components.components -> c.name ->> 'contribution'
-                )::double precision as contribution
-        ) as v
+        cross join
+            lateral (
+                select
+                    (
+                        leading_components.components -> c.name ->> 'contribution'
+                    )::double precision as contribution
+            ) as v
         where v.contribution > 0
         order by v.contribution desc, c.n asc
         limit 2

@@ -117,18 +117,18 @@ comment on column feed.listing_blocks.poster_nos is 'int32: feed.users.user_no; 
 comment on column feed.listing_blocks.created_at is 'float64: seconds since 1970.';
 comment on column feed.listing_blocks.expires_at is
 'float64: seconds since 1970; infinity for never.';
-comment on column feed.listing_blocks.tag_counts is 'float32: number of tags.';
+comment on column feed.listing_blocks.tag_counts is 'uint16: number of tags.';
 comment on column feed.listing_blocks.tag_nos is 'int32: the tags in the block, ascending.';
 comment on column feed.listing_blocks.tag_starts is
 'int32, one more than tag_nos: where the rows of each tag begin in tag_rows.';
-comment on column feed.listing_blocks.tag_rows is 'int32: rows that have the tag, tag by tag.';
+comment on column feed.listing_blocks.tag_rows is 'uint16: rows that have the tag, tag by tag.';
 comment on index feed.listing_blocks_pkey is 'Serves feeds and folds: one block.';
 
 create table feed.block_parameters (
     is_only_row boolean primary key default true
     constraint block_parameters_have_one_row check (is_only_row),
     block_size integer not null default 16384
-    constraint block_size_is_at_least_2 check (block_size between 2 and 65536)
+    constraint block_size_is_at_least_2 check (block_size between 2 and 65535)
 );
 
 comment on table feed.block_parameters is 'How listings are packed: one row.';

@@ -1,7 +1,8 @@
 -- feed.listings -> feed.tag_numbers, feed.listing_changes
 --
 -- A listing that is new, or whose ranked columns changed, is read beside the blocks until it
--- is folded; pay is not in blocks, but in vectors, which sessions keep by block. Its tags get their numbers here, so that whoever sees the listing sees these.
+-- is folded. Pay is in no block, but in the vectors, which sessions keep by block. The tags get
+-- their numbers here, so that whoever sees the listing sees these.
 
 create or replace function feed.tg_listings__note_change()
 returns trigger

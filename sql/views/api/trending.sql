@@ -24,7 +24,7 @@ select
     l.expires_at,
     t.trending_score
 from feed.trending_listings as t
-inner join feed.listings as l using (listing_id)
+inner join feed.listings as l using (listing_no)
 where
     l.status = 'open'
     and (l.expires_at is null or l.expires_at > now())
