@@ -231,18 +231,20 @@ def test_feeds_go_on(upgraded: Upgraded) -> None:
         assert score == pytest.approx(reference, abs=1e-9), title
 
 
-@pytest.mark.skipif(FORMER != MADE_UP, reason="a release is what it is")
-def test_the_made_up_state_was_another(upgraded: Upgraded) -> None:
-    """Or else the tests above would prove nothing."""
-    with upgraded.instance.connect("former") as connection:
-        gone = upgraded.objects_before - objects(connection)
-    assert gone == {
-        "function feed.count_text(bigint,pg_catalog.text,pg_catalog.text,pg_catalog.text)",
-        "function feed.former_helper()",
-        "view analytics.former_report",
-        'policy "everybody sees posters" on feed.posters',
-        "trigger t95_former on feed.posters",
-    }
+# A release is what it is.
+if FORMER == MADE_UP:
+
+    def test_the_made_up_state_was_another(upgraded: Upgraded) -> None:
+        """Or else the tests above would prove nothing."""
+        with upgraded.instance.connect("former") as connection:
+            gone = upgraded.objects_before - objects(connection)
+        assert gone == {
+            "function feed.count_text(bigint,pg_catalog.text,pg_catalog.text,pg_catalog.text)",
+            "function feed.former_helper()",
+            "view analytics.former_report",
+            'policy "everybody sees posters" on feed.posters',
+            "trigger t95_former on feed.posters",
+        }
 
 
 def test_the_former_tests_pass(upgraded: Upgraded) -> None:
