@@ -94,7 +94,7 @@ class Reading:
 # --- values -----------------------------------------------------------------------------------
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].+)?")
 _WEB_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -220,7 +220,7 @@ def parse_attributes(text: str) -> str:
     """A JSON object, as text."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("is not JSON") from None
     if not isinstance(value, dict):
         raise ValueError("is not a JSON object")

@@ -68,13 +68,13 @@ class Judge:
         is_reading = request.method in READING
         before = None if is_reading else self._known_state()
         log_size = self._log.stat().st_size
-        url = self.client.base_url.copy_with(raw_path=request.path.encode("ascii"))
         headers = [*self.tokens[request.caller].items(), *request.headers]
         try:
+            url = self.client.base_url.copy_with(raw_path=request.path.encode("ascii"))
             answer = self.client.send(
                 httpx.Request(request.method, url, headers=headers, content=request.content)
             )
-        except (httpx.LocalProtocolError, UnicodeEncodeError):
+        except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeEncodeError):
             return None
         except httpx.RemoteProtocolError as error:
             self.blame(request, "no answer", str(error))
@@ -174,14 +174,15 @@ def check_counters(db: psycopg.Connection) -> None:
 
 
 def is_nginx_own(request: Request, answer: httpx.Response) -> bool:
-    """No HTTP to nginx (a NUL in the path, TRACE): it answers before any location is chosen."""
+    """Is it no HTTP to nginx (a NUL in the path, .. above its root)? Then it answers itself."""
     path = urllib.parse.urlsplit(request.path).path
-    return answer.status_code == 400 and "%00" in path
+    return answer.status_code == 400 and ("%00" in path or path.startswith("/%2e%2e"))
 
 
 def not_the_house_form(answer: httpx.Response) -> str | None:
     """What an error lacks: JSON with a code, a message and a hint."""
-    if not answer.headers.get("content-type", "").startswith("application/json"):
+    kinds = ("application/json", "application/vnd.pgrst.object+json")
+    if not answer.headers.get("content-type", "").startswith(kinds):
         return f"an error as {answer.headers.get('content-type')}"
     try:
         error = answer.json()

@@ -398,6 +398,30 @@ def test_the_gateways_paths(judge: Judge, uids: st.SearchStrategy, listings: lis
     fuzz(st.tuples(callers, method, path, query, bodies(body), headers), act, 0.25)
 
 
+def test_what_was_found_before(judge: Judge) -> None:
+    """Each of these once had an answer that said nothing, or the wrong thing."""
+    preferences, one = "/rest/v1/preferences", "application/vnd.pgrst.object+json"
+    long_tag, nan = {"title": "x", "tags": ["x" * 201]}, {"title": "x", "compensation": "NaN"}
+    for status, method, path, odd, body in (
+        (
+            404,
+            "DELETE",
+            f"/api/v1/feed/interactions/{UNKNOWN_UID}",
+            (("User-Agent", b"\x98"),),
+            b"",
+        ),
+        (404, "GET", "/index.html", (), b""),
+        (405, "PATCH", "/healthz", JSON, b"{}"),
+        (405, "DELETE", "/rest/v1/", JSON, b"1"),
+        (406, "PATCH", preferences, (*JSON, ("Accept", one)), b"{}"),
+        (400, "PATCH", preferences, JSON, as_json({"preferred_tags": ["x" * 9000]})),
+        (400, "POST", "/rest/v1/listings", JSON, as_json(long_tag)),
+        (400, "POST", "/rest/v1/listings", JSON, as_json(nan)),
+    ):
+        answer = judge.send(Request("authenticated", method, path, odd, body))
+        assert answer.status_code == status, (method, path, answer.text)
+
+
 # ---------------------------------------------------------------------- interactions
 
 
