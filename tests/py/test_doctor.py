@@ -324,7 +324,6 @@ def test_model(patient: Patient) -> None:
     assert_wrong(patient, "model", "nothing was learnt", "make train")
 
 
-@pytest.mark.skipif("counting" not in CHECKS, reason="the recount is not there yet")
 def test_counting(patient: Patient) -> None:
     connection = patient.connection
     connection.execute("set search_path = tests, ext, pg_catalog")

@@ -121,7 +121,7 @@ def test_each_may_do_what_the_matrix_says(here: Town, instance: Instance, caller
     listing = here.listing(title="Mine", poster_uid=user)
     names = {"me": user, "listing": listing, "other": other}
     here.listing(title="Shown")
-    names["ticket"] = here.ask("service_role", f"/api/v1/feed?user_uid={user}")[0]["ticket"]
+    names["ticket"] = here.ask(user, "/api/v1/feed", user_uid=user)[0]["ticket"]
     names |= {"explained": f"listing_id={other}&user_uid={user}"}
     for event in ("event", "event2"):
         names[event] = str(uuid.uuid4())
