@@ -531,6 +531,14 @@ BAD_INPUT = {
         set_field("listings.csv", 1, "compensation", "85,50"),
         "listings.csv:4: compensation '85,50' is not a number",
     ),
+    "pay in other digits": (
+        set_field("listings.csv", 1, "compensation", "１２"),
+        "listings.csv:4: compensation '１２' is not a number",
+    ),
+    "a tag of a page": (
+        set_field("listings.csv", 1, "tags", "x" * 201),
+        "has a tag of more than 200 characters",
+    ),
     "rating": (
         set_field("listings.csv", 1, "poster_rating", "6"),
         "listings.csv:4: poster_rating '6' is not between 1 and 5",
@@ -550,6 +558,10 @@ BAD_INPUT = {
     "attributes": (
         set_field("listings.csv", 1, "attributes", "[1]"),
         "listings.csv:4: attributes '[1]' is not a JSON object",
+    ),
+    "attributes too deep": (
+        set_field("listings.csv", 1, "attributes", "[" * 5000),
+        "is not JSON",
     ),
     "long title": (
         set_field("listings.csv", 1, "title", "x" * 301),
