@@ -260,7 +260,7 @@ def test_a_clients_words_stay_out_of_the_response_headers(here: Town, refused: C
         event = {"listing_id": listing, "type": "view"} | {field: evil}
         refused(user, "POST", TRACK, 400, says="X-Evil", json={"events": [event]})
     tags = {"preferred_tags": [evil], "blocked_tags": [evil]}
-    refused(user, "PATCH", "/api/v1/preferences", 400, says="x-evil", json=tags)
+    refused(user, "PATCH", "/api/v1/preferences", 400, says="on one line", json=tags)
     for row in ({"user_uid": evil}, {"user_uid": user, evil: 1}):
         refused(
             "service_role", "POST", f"{RPC}/upsert_users", 400, says="X-Evil", json={"users": [row]}

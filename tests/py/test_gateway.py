@@ -302,6 +302,13 @@ def test_rest_root_describes_the_calls(instance: Instance, user: Caller) -> None
         assert page["host"] == instance.url.removeprefix("http://")
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("relation", ["feed.users", "unheard_of", "listings2"])
+def test_writing_to_what_is_not_there(user: Caller, method: str, relation: str) -> None:
+    answer = user.request(method, f"/rest/v1/{relation}?listing_id=eq.1", json={"title": "x"})
+    assert_explained(answer, 404)
+
+
 def test_paging_headers_pass(user: Caller) -> None:
     headers = {"Range": "0-4", "Prefer": "count=exact"}
     answer = user.get("/rest/v1/listings?poster_uid=eq." + str(POSTER), headers=headers)
