@@ -9,7 +9,6 @@ import gc
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-import numpy as np
 import plpy
 
 from pgfeed.engine.cache import Cache
@@ -21,14 +20,6 @@ FIRST_DISTANCE = """
 select ext.st_distance(p.place, p.place, false)
 from (values ('point(0 0)'::ext.geography)) as p (place)
 """
-
-
-BLOCK_ROWS = "select coalesce(sum(b.row_count), 0) as row_count from feed.listing_blocks as b"
-# Of a listing in a block as a session holds it.
-BYTES_PER_ROW = 64
-# bin/up has malloc keep 64 MB that are free, and take pieces above 32 MB from elsewhere.
-MOST_CLEARED = 48 << 20
-PIECE = 4 << 20
 
 
 class ServerDatabase:
@@ -44,16 +35,6 @@ class ServerDatabase:
         return plpy.execute(self.plans[key], values)
 
 
-def _clear_pages(row_count: int) -> None:
-    """Has the kernel clear the memory that the blocks will need, which malloc then keeps.
-
-    It takes longer than reading the blocks: a third of the first feed of every city.
-    """
-    size = min(row_count * BYTES_PER_ROW, MOST_CLEARED)
-    pieces = [np.ones(PIECE, np.uint8) for _ in range(size // PIECE)]
-    del pieces
-
-
 def best_listings(session: MutableMapping[str, Any], *arguments: Any) -> dict[str, Any]:
     """One row of arrays: feed.best_listings.
 
@@ -61,7 +42,6 @@ def best_listings(session: MutableMapping[str, Any], *arguments: Any) -> dict[st
     """
     if "pgfeed.engine" not in session:
         session["pgfeed.engine"] = (ServerDatabase(), Cache())
-        _clear_pages(plpy.execute(BLOCK_ROWS)[0]["row_count"])
         # The session's first distance opens PROJ's database: 10 ms, better spent now.
         plpy.execute(FIRST_DISTANCE)
         # numpy's hundred thousand objects stay to the end: a full collection that looks at
