@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from engine_world import CHANGES, STATISTICS, World
+from engine_world import AS_OF, CHANGES, STATISTICS, World
 
 EXAMPLES = 60
 
@@ -193,3 +194,21 @@ def test_vectors_follow_what_they_are_made_of(session, seed):
             look()
             world.fold()
             look()
+
+
+def test_the_clock_may_go_back(session):
+    """What a session knows of a block to have expired was not so before."""
+    with session.transaction(force_rollback=True):
+        world = World(session, 5)
+        world.make(40, has_vectors=False, has_neighbors=False)
+        world.run("delete from feed.user_feed_preferences")
+        world.run(
+            "update feed.listings set status = 'open', expires_at = %s::timestamptz"
+            " + (listing_no %% 3 - 1) * interval '1 hour'",
+            AS_OF,
+        )
+        world.fold()
+        for hours in (0, 2, 0, -2, 2, -2, 0):
+            world.as_of = str(datetime.fromisoformat(AS_OF) + timedelta(hours=hours))
+            for _ in range(4):
+                world.compare()
