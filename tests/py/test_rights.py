@@ -409,7 +409,11 @@ def test_no_header_opens_another_schema(here: Town, rest: httpx.Client, schema: 
         options = {"json": {"user_uid": user}} if method != "GET" else {}
         headers = {header: schema}
         answer = here.call(user, method, f"/rest/v1{path}", headers=headers, **options)
-        assert_error(answer, 406, code="PGRST106")
+        if method != "GET" and not path.startswith("/rpc/"):
+            # The gateway knows of nothing to write there, whatever the schema.
+            assert_error(answer, 404, code="PT404")
+        else:
+            assert_error(answer, 406, code="PGRST106")
         headers |= here.instance.authorization(user)
         assert rest.request(method, path, headers=headers, **options).status_code == 406
 
