@@ -1,7 +1,6 @@
 """The style, and what a repository must not hold."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -22,16 +21,14 @@ def test_python_is_in_style(tools: Path, arguments: tuple[str, ...]) -> None:
     run(tools / "venv/bin/python", "-m", "ruff", *arguments, ".", cwd=REPOSITORY)
 
 
-def test_shell_is_in_style() -> None:
-    if shutil.which("shellcheck") is None:
-        pytest.skip("shellcheck is not installed")
+def test_shell_is_in_style(tools: Path) -> None:
     candidates = [
         *REPOSITORY.glob("bin/*"),
         *REPOSITORY.glob("deploy/docker/*"),
         *(REPOSITORY / name for name in ("tests/run", "tests/compose/run", ".ci/run")),
     ]
     scripts = [path for path in candidates if "bash" in path.read_text().split("\n", 1)[0]]
-    run("shellcheck", "-x", *scripts, REPOSITORY / "bin/lib.sh", cwd=REPOSITORY)
+    run(tools / "venv/bin/shellcheck", "-x", *scripts, REPOSITORY / "bin/lib.sh", cwd=REPOSITORY)
 
 
 def test_lock_file_names_no_host() -> None:
