@@ -1,5 +1,5 @@
--- Nightly: partitions ahead, run logs and request counts kept short, and months dropped that have outlived what
--- feed.data_lifetimes allows (nothing, unless the operator says so).
+-- Nightly: partitions ahead, run logs and request counts kept short, and months dropped that have
+-- outlived what feed.data_lifetimes allows (nothing, unless the operator says so).
 --
 -- Writes      partitions of the log, feed.engagement_base, feed.interaction_keys, jobs.runs,
 --             ops.request_counts, cron.job_run_details (never purged by pg_cron)
@@ -69,8 +69,9 @@ end;
 $$;
 
 comment on procedure jobs.keep_house is
-'Nightly: makes the partitions of the coming three months, purges run logs and
-request counts older than 90 days and pg_cron''s older than 7, and drops the months that have outlived feed.data_lifetimes.';
+'Nightly: makes the partitions of the coming three months, purges run logs and request
+counts older than 90 days and pg_cron''s older than 7, and drops the months that have outlived
+feed.data_lifetimes.';
 
 insert into jobs.schedules (job, schedule, command, target)
 values ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute')

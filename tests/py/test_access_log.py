@@ -239,7 +239,6 @@ def test_two_readers_at_once_count_once(
 def test_killed_in_the_middle_it_loses_and_doubles_nothing(
     instance: Instance, scratch: psycopg.Connection, scratch_name: str, log: Path
 ) -> None:
-    write(log, 0, 100)
     command = [sys.executable, "-m", "pgfeed", "access-log", str(log)]
     environment = instance.environment | {
         "PGDATABASE": scratch_name,
@@ -250,21 +249,17 @@ def test_killed_in_the_middle_it_loses_and_doubles_nothing(
         where application_name = 'pgfeed access-log' and wait_event_type = 'Lock'
             and datname = current_database()
     """
-    with instance.connect(scratch_name, autocommit=False) as obstacle:
-        # It has counted, and cannot say how far.
-        obstacle.execute("lock table ops.access_logs in share mode")
-        process = subprocess.Popen(command, env=environment)
-        until(lambda: value(scratch, waiting), "the reader waits")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        obstacle.rollback()
-    with instance.connect(scratch_name, autocommit=False) as obstacle:
-        obstacle.execute("lock table ops.request_counts in share mode")
-        process = subprocess.Popen(command, env=environment)
-        until(lambda: value(scratch, waiting), "the reader waits")
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        obstacle.rollback()
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    write(log, 0, 100)
+    # Before it has counted; and when it has, but cannot say how far.
+    for table in ("ops.request_counts", "ops.access_logs"):
+        with instance.connect(scratch_name, autocommit=False) as obstacle:
+            obstacle.execute(f"lock table {table} in share mode")
+            process = subprocess.Popen(command, env=environment)
+            until(lambda: value(scratch, waiting), "the reader waits")
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            obstacle.rollback()
     until(
         lambda: not value(
             scratch,
