@@ -54,7 +54,7 @@ class Scale(NamedTuple):
     listings: int
     interactions: int
     cities: int
-    impressions: int
+    impressions: int = 0
 
 
 SCALES = {
