@@ -12,7 +12,6 @@ select tests.user_vector('bob', array[1, 0]);
 select tests.user_vector('cid', tag_preference => '{"jazz": 0.5}');
 select tests.user_vector('dan');
 select tests.neighbors('ann', array['cid'], array[0.5]);
-select tests.neighbors('cid', '{}', '{}');
 
 select tests.listing(n) from unnest(array['shown', 'long ago', 'never']) as n;
 select tests.listing('closed', status => 'closed');

@@ -24,7 +24,7 @@ select results_eq(
 -- feed: 1 to 100 ms, two that failed after half a second, ten that were refused at once
 select ops.count_requests(
     array_agg(date_trunc('hour', now())),
-    array_agg('feed'),
+    array_agg('feed'::text),
     array_agg(r.status_class),
     array_agg(r.ms),
     array_agg(r.request_count)
@@ -61,14 +61,14 @@ select ops.count_requests(
 );
 select results_eq(
     $$
-    select route, request_count, p50_ms::numeric(5, 1), target_ms
+    select route, request_count, p50_ms::numeric(5, 0), target_ms
     from analytics.feed_latency order by request_count
     $$,
     $$
     values
     ('trending', 5::bigint, null::numeric, 50::double precision),
-    ('', 6, 4.0, null),
-    ('feed', 1010, 1.0, 200)
+    ('', 6, 4, null),
+    ('feed', 1010, 1, 200)
     $$,
     'more are added; where all were refused there is no percentile; pages have no target'
 );
