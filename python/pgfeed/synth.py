@@ -860,7 +860,7 @@ def _unroll(
 # somebody clicked on a row, or looked at one.
 _MEAN_DEPTH = 12
 _MOST_DEPTH = 40
-_CLICKED_FEEDS = 0.52
+_CLICKED_FEEDS = 0.42
 _VIEWED_FEEDS = 0.18
 _FEED_WINDOW = 21 * DAY
 
@@ -875,13 +875,13 @@ def _make_impressions(
 ) -> Impressions:
     """size.impressions rows of feeds, each given shortly before something that the user did.
 
-    Half of the feeds hold what the user clicked next, more often so towards the end: the feed
+    Two in five feeds hold what the user clicked next, more often so towards the end: the feed
     gets better. A fifth hold what the user looked at next; of the others nothing came. What
     stands around it is fresh and in town. The higher, the likelier to be clicked; the lower, the
     fewer scroll so far.
     """
-    # Rows are lost where a town has too little: a fifth more feeds than rows need.
-    feed_count = int(size.impressions / _MEAN_DEPTH * 1.5) + 10
+    # Rows are lost where a town has too little to show: more feeds than rows need.
+    feed_count = int(size.impressions / _MEAN_DEPTH * 2.5) + 10
     anchor, is_shown = _anchors(rng, feed_count, events)
     feed_count = len(anchor)
     user = events.user[anchor]

@@ -167,7 +167,7 @@ select is(
     'a second time only the days'' own rows are written'
 );
 select set_eq(
-    'select f.ctid, f.* from analytics.feed_counts as f',
+    'select f.ctid as place, f.* from analytics.feed_counts as f',
     'select * from before',
     'and those of the feed stay where they are'
 );

@@ -40,7 +40,7 @@ select results_eq(
 select is(
     (
         select (max(s.bucket_no) filter (where s.profile_name = 'near'))
-            - (max(s.bucket_no) filter (where s.profile_name = 'default'))
+            - (max(s.bucket_no) filter (where s.profile_name = 'default'))::integer
         from sampled as s
         where s.component = 'score' and s.listing_count > 0
     ),
