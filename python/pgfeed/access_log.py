@@ -81,9 +81,7 @@ class Reading:
     @property
     def may_have_more(self) -> bool:
         """Was it rotated away before it had been read to its end?"""
-        return self.head_size > 0 and (
-            self.rotated_at is None or self.checked_at < self.rotated_at
-        )
+        return self.head_size > 0 and (self.rotated_at is None or self.checked_at < self.rotated_at)
 
 
 @dataclass(frozen=True)
@@ -204,9 +202,7 @@ class LogReader:
         return self._read_rotated(reading)
 
     def _read_rotated(self, reading: Reading) -> tuple[Progress, bool]:
-        is_over = (
-            reading.rotated_at is not None and datetime.now(UTC) > reading.rotated_at + GRACE
-        )
+        is_over = reading.rotated_at is not None and datetime.now(UTC) > reading.rotated_at + GRACE
         for candidate in self._candidates():
             with opened(candidate) as file:
                 if file is None or not is_same(file, reading):
@@ -298,9 +294,7 @@ class LogReader:
             )
 
     def _finish(self, reading: Reading) -> None:
-        self._connection.execute(
-            "delete from ops.access_logs where log_no = %s", (reading.log_no,)
-        )
+        self._connection.execute("delete from ops.access_logs where log_no = %s", (reading.log_no,))
 
 
 def size_of(file: int) -> int:

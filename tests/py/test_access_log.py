@@ -261,10 +261,12 @@ def test_killed_in_the_middle_it_loses_and_doubles_nothing(
             process.wait()
             obstacle.rollback()
     until(
-        lambda: not value(
-            scratch,
-            "select count(*) from pg_stat_activity where application_name = 'pgfeed access-log'"
-            " and datname = current_database()",
+        lambda: (
+            not value(
+                scratch,
+                "select count(*) from pg_stat_activity where application_name = 'pgfeed access-log'"
+                " and datname = current_database()",
+            )
         ),
         "its session is gone",
     )

@@ -85,8 +85,10 @@ def test_what_comes_late_or_is_taken_back_is_right_after_the_night(
     # An hour later: today and yesterday only.
     happen(world, "bob", "kayak", "click", 0.002)
     happen(world, "bob", "kayak", "click", 6.4)
-    world.execute("delete from feed.user_interactions where created_at between"
-                  " now() - interval '3 days' and now() - interval '2 days'")
+    world.execute(
+        "delete from feed.user_interactions where created_at between"
+        " now() - interval '3 days' and now() - interval '2 days'"
+    )
     world.execute(JOB)
     hour = Counter(first) + Counter([day_of(0.002)])
     assert by_day(world, "click_count") == hour

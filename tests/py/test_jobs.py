@@ -22,7 +22,7 @@ JOBS = ("keep_house", "refresh_analytics", "refresh_engagement", "refresh_trendi
 # What keeps a job from going on, in its first step after the run is entered.
 OBSTACLES = {
     "keep_house": "select pg_advisory_xact_lock(hashtext('feed.ensure_partitions'))",
-    "refresh_analytics": "lock table analytics.refresh_parameters in access exclusive mode",
+    "refresh_analytics": "lock table analytics.stale_days in access exclusive mode",
     "refresh_engagement": "lock table feed.engagement_metrics in access exclusive mode",
     "refresh_trending": "lock table feed.engagement_metrics in access exclusive mode",
     "train_models": "lock table feed.user_listing_states in access exclusive mode",

@@ -15,7 +15,7 @@ returns table (
     day date,
     user_uid uuid,
     profile_name text,
-    "position" integer,
+    shown_position integer,
     type feed.interaction_type,
     seconds double precision
 )
@@ -38,13 +38,13 @@ begin atomic
             i.profile_name,
             i.position
         from analytics.counted_events(
-            attributed_events.from_day, attributed_events.to_day
-        ) as e
+                attributed_events.from_day, attributed_events.to_day
+            ) as e
         inner join feed.feed_impressions as i
             on
                 e.user_uid = i.user_uid
                 and e.listing_id = i.listing_id
-                and i.created_at <= e.counted_at
+                and e.counted_at >= i.created_at
                 and i.created_at >= e.counted_at - attributed_events.attribution_window
         where
             e.type in ('view', 'click', 'apply')
@@ -52,7 +52,8 @@ begin atomic
             and i.created_at >= analytics.day_start(attributed_events.from_day)
             - attributed_events.attribution_window
             and i.created_at < analytics.day_start(attributed_events.to_day + 1)
-        order by e.user_uid, e.listing_id, e.type, e.counted_at, i.created_at desc
+        order by
+            e.user_uid asc, e.listing_id asc, e.type asc, e.counted_at asc, i.created_at desc
     ) as a;
 end;
 

@@ -15,17 +15,17 @@ stable
 return case
     when city_of.location is null then 'unknown'
     else coalesce(
-        (
-            select c.city
-            from analytics.cities as c
-            where
-                c.user_count >= city_of.least_users
-                and ext.st_dwithin(c.center, city_of.location, city_of.radius_km * 1000, false)
-            order by ext.st_distance(c.center, city_of.location, false), c.city
-            limit 1
-        ),
-        'elsewhere'
-    )
+            (
+                select c.city
+                from analytics.cities as c
+                where
+                    c.user_count >= city_of.least_users
+                    and ext.st_dwithin(c.center, city_of.location, city_of.radius_km * 1000, false)
+                order by ext.st_distance(c.center, city_of.location, false), c.city
+                limit 1
+            ),
+            'elsewhere'
+        )
 end;
 
 comment on function analytics.city_of is

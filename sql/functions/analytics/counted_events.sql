@@ -38,9 +38,9 @@ begin atomic
         c.counted_at,
         coalesce(s.seconds, 0)
     from feed.counted_interactions(
-        analytics.day_start(counted_events.from_day) - interval '1 microsecond',
-        analytics.day_start(counted_events.to_day + 1) - interval '1 microsecond'
-    ) as c
+            analytics.day_start(counted_events.from_day) - interval '1 microsecond',
+            analytics.day_start(counted_events.to_day + 1) - interval '1 microsecond'
+        ) as c
     left join looks as s
         on
             c.user_uid = s.user_uid

@@ -40,7 +40,7 @@ begin
             a.day,
             a.user_uid,
             a.profile_name,
-            a.position,
+            a.shown_position as position,
             a.type,
             a.seconds
         from analytics.attributed_events(

@@ -15,15 +15,15 @@ begin atomic
     with sample as materialized (
         select
             u.user_uid,
-            k.sample_feed_length
+            r.sample_feed_length
         from feed.users as u
-        cross join analytics.refresh_parameters as k
+        cross join analytics.refresh_parameters as r
         order by
             hashtextextended(
                 u.user_uid::text, analytics.day_of(sampled_components.as_of) - date '2000-01-01'
             ),
             u.user_uid
-        limit (select k.sample_user_count from analytics.refresh_parameters as k)
+        limit (select q.sample_user_count from analytics.refresh_parameters as q)
     ),
 
     feed_rows as materialized (
@@ -35,10 +35,7 @@ begin atomic
         cross join sample as s
         cross join
             lateral api.get_feed(
-                s.user_uid,
-                "limit" => s.sample_feed_length,
-                profile => p.profile_name,
-                as_of => sampled_components.as_of
+                s.user_uid, s.sample_feed_length, p.profile_name, sampled_components.as_of
             ) as f
     ),
 
@@ -50,17 +47,17 @@ begin atomic
             count(*) as listing_count
         from (
             select
-                r.profile_name,
+                f.profile_name,
                 'score' as component,
-                r.score as value
-            from feed_rows as r
+                f.score as value
+            from feed_rows as f
             union all
             select
-                r.profile_name,
+                f.profile_name,
                 c.key,
                 (c.value ->> 'value')::double precision
-            from feed_rows as r
-            cross join lateral jsonb_each(r.components) as c (key, value)
+            from feed_rows as f
+            cross join lateral jsonb_each(f.components) as c (key, value)
         ) as v
         group by v.profile_name, v.component, least(floor(v.value * 20), 19)::smallint
     )
@@ -72,9 +69,9 @@ begin atomic
         coalesce(b.listing_count, 0)
     from (
         select distinct
-            b.profile_name,
-            b.component
-        from buckets as b
+            o.profile_name,
+            o.component
+        from buckets as o
     ) as k
     cross join generate_series(0, 19) as n (bucket_no)
     left join buckets as b

@@ -153,21 +153,26 @@ comment on table analytics.daily_counts is 'What happened on each day (UTC): one
 comment on column analytics.daily_counts.day is 'The day, UTC.';
 comment on column analytics.daily_counts.impression_count is 'Impressions given on that day.';
 comment on column analytics.daily_counts.impression_user_count is 'Users who had any.';
-comment on column analytics.daily_counts.view_count is 'Counted views: one a user, listing and hour.';
+comment on column analytics.daily_counts.view_count is
+'Counted views: one a user, listing and hour.';
 comment on column analytics.daily_counts.view_user_count is 'Users who viewed.';
 comment on column analytics.daily_counts.view_seconds is
 'Seconds of all views that the counted ones stand for.';
-comment on column analytics.daily_counts.click_count is 'Counted clicks: one a user, listing and hour.';
+comment on column analytics.daily_counts.click_count is
+'Counted clicks: one a user, listing and hour.';
 comment on column analytics.daily_counts.click_user_count is 'Users who clicked.';
 comment on column analytics.daily_counts.attributed_click_count is
 'Counted clicks that belong to an impression.';
 comment on column analytics.daily_counts.save_count is 'Saves: the first of a user and listing.';
 comment on column analytics.daily_counts.save_user_count is 'Users who saved.';
-comment on column analytics.daily_counts.share_count is 'Counted shares: one a user, listing and hour.';
+comment on column analytics.daily_counts.share_count is
+'Counted shares: one a user, listing and hour.';
 comment on column analytics.daily_counts.share_user_count is 'Users who shared.';
-comment on column analytics.daily_counts.apply_count is 'Applications: the first of a user and listing.';
+comment on column analytics.daily_counts.apply_count is
+'Applications: the first of a user and listing.';
 comment on column analytics.daily_counts.apply_user_count is 'Users who applied.';
-comment on column analytics.daily_counts.dismiss_count is 'Dismissals: the first of a user and listing.';
+comment on column analytics.daily_counts.dismiss_count is
+'Dismissals: the first of a user and listing.';
 comment on column analytics.daily_counts.dismiss_user_count is 'Users who dismissed.';
 comment on column analytics.daily_counts.active_user_count is
 'Users with an impression or a counted interaction.';
@@ -262,7 +267,8 @@ create table analytics.application_curves (
 comment on table analytics.application_curves is
 'How unevenly applications fall on listings and posters: a Lorenz curve each.';
 comment on column analytics.application_curves.subject is 'listing or poster.';
-comment on column analytics.application_curves.percentile is 'The least applied-to so many percent.';
+comment on column analytics.application_curves.percentile is
+'The least applied-to so many percent.';
 comment on column analytics.application_curves.share_of_applications is
 'What they have of all applications; null if there are none.';
 comment on column analytics.application_curves.gini is

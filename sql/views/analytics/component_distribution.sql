@@ -7,8 +7,8 @@ select
     c.bucket_no / 20.0::double precision as bucket_low,
     (c.bucket_no + 1) / 20.0::double precision as bucket_high,
     c.listing_count,
-    c.listing_count / sum(c.listing_count) over (partition by c.profile_name, c.component)
-        ::double precision as share,
+    c.listing_count::double precision
+    / sum(c.listing_count) over (partition by c.profile_name, c.component) as share,
     c.refreshed_at
 from analytics.component_counts as c;
 

@@ -23,7 +23,8 @@ comment on column analytics.coverage_course.day is 'The day, UTC.';
 comment on column analytics.coverage_course.measure is
 'users_with_personalisation, listings_shown or users_with_neighbors.';
 comment on column analytics.coverage_course.covered_count is 'How many were reached.';
-comment on column analytics.coverage_course.total_count is 'Of how many: all users, or open listings.';
+comment on column analytics.coverage_course.total_count is
+'Of how many: all users, or open listings.';
 comment on column analytics.coverage_course.share is
 'covered_count / total_count; null where there are none.';
 comment on column analytics.coverage_course.target is 'From analytics.targets.';

@@ -60,10 +60,11 @@ select
     t.target as target_ms
 from percentiles as p
 left join analytics.targets as t
-    on t.measure = case
-        when p.route = 'feed' then 'feed_latency_ms'
-        when p.route not in ('', 'health', 'analytics') then 'query_latency_ms'
-    end;
+    on
+        t.measure = case
+            when p.route = 'feed' then 'feed_latency_ms'
+            when p.route not in ('', 'health', 'analytics') then 'query_latency_ms'
+        end;
 
 comment on view analytics.feed_latency is
 'How long requests took at the gateway in each hour of the last 30 days, by route. From its access

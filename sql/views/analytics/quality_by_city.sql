@@ -32,7 +32,8 @@ comment on view analytics.quality_by_city is
 Example: select city, impression_count, click_through_rate from analytics.quality_by_city
 order by impression_count desc;';
 comment on column analytics.quality_by_city.city is 'Where the user is: as in feed_quality.';
-comment on column analytics.quality_by_city.impression_count is 'Listings that were on a screen.';
+comment on column analytics.quality_by_city.impression_count is
+'Listings that were on a screen.';
 comment on column analytics.quality_by_city.click_count is 'Counted clicks that belong to one.';
 comment on column analytics.quality_by_city.apply_count is 'Applications that belong to one.';
 comment on column analytics.quality_by_city.view_count is 'Viewed listings that belong to one.';

@@ -32,7 +32,8 @@ comment on view analytics.quality_by_position is
 Example: select position, impression_count, click_through_rate from analytics.quality_by_position
 order by position;';
 comment on column analytics.quality_by_position.position is 'Rank on the page, from 1.';
-comment on column analytics.quality_by_position.impression_count is 'Listings that were on a screen.';
+comment on column analytics.quality_by_position.impression_count is
+'Listings that were on a screen.';
 comment on column analytics.quality_by_position.click_count is 'Counted clicks that belong to one.';
 comment on column analytics.quality_by_position.apply_count is 'Applications that belong to one.';
 comment on column analytics.quality_by_position.view_count is 'Viewed listings that belong to one.';

@@ -32,7 +32,8 @@ comment on view analytics.quality_by_profile is
 Example: select profile_name, impression_count, click_through_rate from analytics.quality_by_profile
 order by profile_name;';
 comment on column analytics.quality_by_profile.profile_name is 'The ranking profile that was used.';
-comment on column analytics.quality_by_profile.impression_count is 'Listings that were on a screen.';
+comment on column analytics.quality_by_profile.impression_count is
+'Listings that were on a screen.';
 comment on column analytics.quality_by_profile.click_count is 'Counted clicks that belong to one.';
 comment on column analytics.quality_by_profile.apply_count is 'Applications that belong to one.';
 comment on column analytics.quality_by_profile.view_count is 'Viewed listings that belong to one.';

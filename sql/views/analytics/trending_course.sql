@@ -39,7 +39,7 @@ cross join
         inner join feed.user_listing_states as s
             on
                 u.user_no = s.user_no
-                and s.listing_no = t.listing_no
+                and t.listing_no = s.listing_no
         where
             i.listing_id = t.listing_id
             and i.created_at >= date_trunc('hour', now(), 'UTC') - interval '7 days'

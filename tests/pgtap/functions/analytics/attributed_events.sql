@@ -13,7 +13,7 @@ create function tests.attributed(attribution_window interval default '7 days')
 returns setof text
 language sql
 begin atomic
-    select concat_ws(' ', a.day, a.profile_name, a.position, a.type, a.seconds)
+    select concat_ws(' ', a.day, a.profile_name, a.shown_position, a.type, a.seconds)
     from analytics.attributed_events('2026-06-08', '2026-06-09', attribution_window) as a
     order by 1;
 end;

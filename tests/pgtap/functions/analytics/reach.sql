@@ -71,7 +71,10 @@ select ok(
 update analytics.targets set target = 0.95
 where measure = 'listings_shown';
 select is(
-    (select c.is_met from analytics.coverage as c where c.measure = 'listings_shown'),
+    (
+        select c.is_met from analytics.coverage as c
+        where c.measure = 'listings_shown'
+    ),
     false,
     'a target that is moved is in force at once'
 );

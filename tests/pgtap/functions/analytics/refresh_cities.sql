@@ -21,7 +21,9 @@ from generate_series(1, 6) as n;
 select tests.listing('z7', lat => -33, lon => 151);
 select tests.listing('b' || n, lat => 46.95, lon => 7.44) from generate_series(1, 4) as n;
 update feed.listings
-set attributes = jsonb_build_object('city', case left(title, 1) when 'z' then ' Zürich ' else 'Bern' end);
+set
+    attributes
+    = jsonb_build_object('city', case left(title, 1) when 'z' then ' Zürich ' else 'Bern' end);
 select tests.listing('odd', lat => 47, lon => 8);
 update feed.listings set attributes = '{"city": ["no", "text"]}'
 where title = 'odd';

@@ -198,13 +198,19 @@ select is_empty(
 select tests.impression('bob', 'kayak', '2026-06-01 11:00Z', 1);
 select analytics.refresh_days('2026-06-02', '2026-06-02');
 select is(
-    (select d.impression_count from analytics.daily_metrics as d where d.day = '2026-06-01'),
+    (
+        select d.impression_count from analytics.daily_metrics as d
+        where d.day = '2026-06-01'
+    ),
     4::bigint,
     'other days stay as they are'
 );
 select analytics.refresh_days('2026-06-01', '2026-06-01');
 select is(
-    (select d.impression_count from analytics.daily_metrics as d where d.day = '2026-06-01'),
+    (
+        select d.impression_count from analytics.daily_metrics as d
+        where d.day = '2026-06-01'
+    ),
     5::bigint,
     'until they are counted'
 );

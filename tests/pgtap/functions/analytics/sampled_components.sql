@@ -39,7 +39,8 @@ select results_eq(
 -- .25·.5 + .10·1 + .10·poster and .45·.5 + …: 0.1 apart, which is two buckets
 select is(
     (
-        select (max(s.bucket_no) filter (where s.profile_name = 'near'))
+        select
+            (max(s.bucket_no) filter (where s.profile_name = 'near'))
             - (max(s.bucket_no) filter (where s.profile_name = 'default'))::integer
         from sampled as s
         where s.component = 'score' and s.listing_count > 0

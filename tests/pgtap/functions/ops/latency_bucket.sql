@@ -22,13 +22,14 @@ select results_eq(
 );
 
 -- feed: 1 to 100 ms, two that failed after half a second, ten that were refused at once
-select ops.count_requests(
-    array_agg(date_trunc('hour', now())),
-    array_agg('feed'::text),
-    array_agg(r.status_class),
-    array_agg(r.ms),
-    array_agg(r.request_count)
-)
+select
+    ops.count_requests(
+        array_agg(date_trunc('hour', now())),
+        array_agg('feed'::text),
+        array_agg(r.status_class),
+        array_agg(r.ms),
+        array_agg(r.request_count)
+    )
 from (
     select 2 as status_class, n::double precision as ms, 1::bigint as request_count
     from generate_series(1, 100) as n
@@ -43,12 +44,13 @@ select results_eq(
     'all requests and those that failed'
 );
 -- of 102: the 51st, the 97th and the 101st
-select ok(
-    abs(f.p50_ms / 51 - 1) <= 0.02
-    and abs(f.p95_ms / 97 - 1) <= 0.02
-    and abs(f.p99_ms / 500 - 1) <= 0.02,
-    'percentiles by nearest rank, within 2 %; the refused ones do not flatter them'
-)
+select
+    ok(
+        abs(f.p50_ms / 51 - 1) <= 0.02
+        and abs(f.p95_ms / 97 - 1) <= 0.02
+        and abs(f.p99_ms / 500 - 1) <= 0.02,
+        'percentiles by nearest rank, within 2 %; the refused ones do not flatter them'
+    )
 from analytics.feed_latency as f;
 
 select tests.act_as_owner();

@@ -37,7 +37,10 @@ select tests.listing('bicycle', poster => 'pat');
 select tests.listing('kayak');
 select tests.listing('closed');
 select tests.listing('quiet');
-select tests.interaction(i.who, 'bicycle', i.type, tests.hour_ago(i.hours) + i.minute * interval '1 minute')
+select
+    tests.interaction(
+        i.who, 'bicycle', i.type, tests.hour_ago(i.hours) + i.minute * interval '1 minute'
+    )
 from (
     values
     ('ann', 'click'::feed.interaction_type, 3, 5),
