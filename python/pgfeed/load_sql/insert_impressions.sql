@@ -26,5 +26,5 @@ from (
     inner join feed.users as u using (user_uid)
     inner join feed.listings as l using (listing_id)
 ) as s
-order by s.user_uid, s.shown_at, s.listing_id
+order by s.user_uid, s.listing_id, s.shown_at
 on conflict do nothing;
