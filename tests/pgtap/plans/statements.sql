@@ -57,7 +57,7 @@ from
     (
         values
         ('listings_pkey', 'that listing'),
-        ('user_listing_states_history_idx', 'what the user did with it'),
+        ('user_listing_states_pkey', 'what the user did with it'),
         ('engagement_metrics_pkey', 'its counters'),
         ('users_pkey', 'the user')
     ) as i (name, what);
@@ -288,7 +288,7 @@ select uses_index(
 );
 select uses_index(
     'select * from api.my_listings',
-    'user_listing_states_history_idx',
+    'user_listing_states_pkey',
     'my listings by my part of the matrix'
 );
 select never_scans(
