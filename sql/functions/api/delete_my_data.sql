@@ -102,12 +102,22 @@ $$;
 comment on function api.delete_my_data is
 'Deletes everything that is held about the caller, at once and for good
 
-Place, preferences, interactions, impressions, saved and dismissed listings, what was learned,
-and similarities on either side: gone when this answers, and in nobody''s feed any more. Counters
-of listings stay. The caller''s own listings are closed and emptied, and name no poster; only
-their ids stay, for those who saved or applied to them. There is no undo: export_my_data first.
+Place, preferences, interactions, impressions, saved and dismissed listings, what was learned, and
+similarities on either side: gone when this answers, and in nobody''s feed any more. Counters of
+listings stay. The caller''s own listings are closed and emptied, and name no poster; only their ids
+stay, for those who saved or applied to them. There is no undo: export_my_data first. The token
+stays valid, and whoever calls again is a new, empty user.
 
-Answers {"user_uid", "status", "interactions", "impressions", "listings"} with status deleted,
-or nothing held. The token stays valid: whoever calls again is a new, empty user. user_uid is
-the token''s own and may be left out; service_role names any user. 401 no token, 403 somebody
-else''s data, 404 unknown user.';
+Arguments:
+- user_uid: Whose data. The token''s own, and may be left out; service_role names any known user.
+
+Answers an object:
+- user_uid: Whose.
+- status: deleted, or nothing held.
+- interactions, impressions, listings: How many of each.
+
+Errors:
+- 400: What is no uuid, or, from service_role, no user_uid.
+- 401: No token, or one that is not believed.
+- 403: Somebody else''s data.
+- 404: No such user.';

@@ -99,9 +99,24 @@ $$;
 comment on function api.explain_listing is
 'Why a listing stands where it does in the feed, or why it is not in it
 
-score, components (value, weight, contribution), facts (one sentence a component), reason, and
-in_feed; if that is false, removed_by names every rule that keeps the listing out: closed,
-expired, not_yet_created, own_listing, blocked_tag, too_far, applied, dismissed, seen_recently.
+The same numbers as in the feed at this moment, also for a listing that the feed leaves out.
 
-user_uid is the token''s own and may be left out; service_role names any user. 401 no token,
-403 somebody else''s feed, 404 no such listing or user.';
+Arguments:
+- listing_id: The listing; open or not.
+- user_uid: For whom. The token''s own, and may be left out; service_role names any known user.
+
+Answers an object:
+- in_feed: Whether the listing can be in the feed at all.
+- removed_by: [{"rule", "because"}, …], every rule that keeps it out: closed, expired,
+  not_yet_created, own_listing, blocked_tag, too_far, applied, dismissed, seen_recently.
+- score: The sum of the contributions, also where a rule keeps it out.
+- components: Value, weight and contribution of each of the seven.
+- facts: One sentence a component.
+- reason: The facts of the two largest contributions.
+- listing_id, title, distance_km, profile, as_of: What was explained, by which profile, when.
+
+Errors:
+- 400: What is no uuid, or, from service_role, no user_uid.
+- 401: No token, or one that is not believed.
+- 403: Somebody else''s feed.
+- 404: No such listing or user.';

@@ -141,11 +141,24 @@ $$;
 comment on function api.export_my_data is
 'Everything that is held about the caller, as one JSON document
 
-{"user", "preferences", "interactions", "interaction_keys", "listing_states", "impressions",
-"learned", "similar_users", "similar_to_users", "poster", "listings"}: what was sent, and what
-was derived from it. learned has the tags, the pay and the vector that training found;
-similar_users and similar_to_users say how similar, not to whom, since that is somebody else''s.
-What is not held is null or an empty array.
+What was sent, and what was derived from it. What is not held is null or an empty array.
 
-user_uid is the token''s own and may be left out; service_role names any user. 401 no token, 403
-somebody else''s data, 404 unknown user.';
+Arguments:
+- user_uid: Whose data. The token''s own, and may be left out; service_role names any known user.
+
+Answers an object:
+- user_uid, exported_at: Whose, and when.
+- user: The place and when the user became known.
+- preferences: As set.
+- interactions, interaction_keys: The log, and what keeps an event from being recorded twice.
+- listing_states: What the user did with each listing, summed up.
+- impressions: What was on the screen.
+- learned: Tags, pay, activity and vector that training found, by model.
+- similar_users, similar_to_users: How similar, not to whom: that is somebody else''s.
+- poster, listings: As a poster.
+
+Errors:
+- 400: What is no uuid, or, from service_role, no user_uid.
+- 401: No token, or one that is not believed.
+- 403: Somebody else''s data.
+- 404: No such user.';

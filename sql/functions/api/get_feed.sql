@@ -188,13 +188,28 @@ $$;
 comment on function api.get_feed is
 'The listings that the user should see now, best first
 
-1 to 200 rows (`limit`). On GET `limit` trims the answer; without it there are 200 rows.
-Each row has its rank, the listing, distance_km (null if either place is unknown), score,
-components (value, weight and contribution of each; the contributions sum to the score), a
-reason (the facts of the two largest contributions) and a ticket, to send to track_impressions
-when the row is really on the screen. Next page: send the listing_ids already shown as
-`exclude`, at most 1000.
+The true best of all eligible listings under the ranking formula: whatever was committed before the
+request counts. Reading it writes nothing. For the next page send what was shown as `exclude`; an
+offset would repeat or skip listings, because the feed changes between two requests.
 
-user_uid is the token''s own and may be left out; service_role names any user. profile and
-as_of are for service_role. 400 bad limit or exclude, 401 no token, 403 somebody else''s feed,
-404 unknown user or profile.';
+Arguments:
+- user_uid: Whose feed. The token''s own, and may be left out; service_role names any known user.
+- limit: 1 to 200 rows. On GET it trims the answer, and /api/v1/feed takes 50 when it is left out.
+- profile: A ranking profile other than default; for service_role.
+- as_of: The feed as of another moment, by today''s data; for service_role.
+- exclude: Listings not to show, at most 1000: those already shown.
+
+Answers a row a listing:
+- rank: 1 is the best.
+- distance_km: Great-circle distance; null if either place is unknown.
+- score: In [0,1]: the sum of the contributions.
+- components: {"location": {"value", "weight", "contribution"}, …}, one for each of the seven.
+- reason: The facts of the two largest contributions, in words.
+- ticket: Signed by the server; send it to track_impressions when the row is really on the screen.
+
+Errors:
+- 400: A limit that is not from 1 to 200, more than 1000 in exclude, what is no uuid, or, from
+  service_role, no user_uid.
+- 401: No token, or one that is not believed.
+- 403: Somebody else''s feed; profile or as_of from anybody but service_role.
+- 404: No such user or profile.';

@@ -55,7 +55,19 @@ $$;
 comment on function api.retract_interaction is
 'Undoes an interaction of the caller, exactly
 
-Counters, exclusions and times are as if it had never been: a dismissed listing is back in the
-next feed. An event that is older than the log is kept cannot be undone. Answers {"event_id",
-"status": "retracted", "listing_id", "type"}. 401 no token, 404 no such event of this user, or
-retracted already.';
+Counters, exclusions and times are as if it had never been: a dismissed listing is back in the next
+feed, unless something else keeps it out. An event older than the log is kept cannot be undone.
+
+Arguments:
+- event_id: What track_interaction answered; the gateway takes it from its path.
+
+Answers an object:
+- event_id: The event.
+- status: retracted.
+- listing_id: The listing that it was about.
+- type: What it was.
+
+Errors:
+- 400: What is no uuid.
+- 401: No token, or one that is not believed.
+- 404: No such event of this user, or retracted already.';

@@ -95,11 +95,21 @@ $$;
 comment on function api.track_impressions is
 'Records which rows of the feed were really on the screen
 
-tickets: 1 to 1000 tickets of feed rows, as they came. Answers {"received", "recorded",
-"duplicates"}: a ticket sent again changes nothing and counts as a duplicate, so a request that
-failed on the way can be tried again. An impression is no interaction: it moves no ranking, and
-the listing stays in the feed.
+An impression is no interaction: it moves no ranking, and the listing stays in the feed. A ticket
+sent again changes nothing, so a request that failed on the way can be tried again. All or nothing.
 
-user_uid is the token''s own and may be left out; service_role names any user. All or nothing:
-400 for what is no ticket or has expired (24 hours after the feed, unless the operator chose
-otherwise), 401 no token, 403 a ticket that was changed, made up or given to somebody else.';
+Arguments:
+- tickets: 1 to 1000 tickets of feed rows, as they came.
+- user_uid: Who saw them. The token''s own, and may be left out; service_role names any known user.
+
+Answers an object:
+- received: How many tickets came.
+- recorded: How many were new.
+- duplicates: How many were there already.
+
+Errors:
+- 400: No ticket or more than 1000, what is no ticket, or one that has expired: 24 hours after the
+  feed, unless the operator chose otherwise.
+- 401: No token, or one that is not believed.
+- 403: Somebody else''s user_uid; a ticket that was changed, made up or given to somebody else.
+- 404: No such user.';

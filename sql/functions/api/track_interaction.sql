@@ -66,10 +66,26 @@ $$;
 comment on function api.track_interaction is
 'Records one interaction of the caller: view, click, apply, save, share or dismiss
 
-Answers {"event_id", "status", "created_at"}. Send your own event_id (a random uuid) to be able
-to try again: the same event with the same content changes nothing and answers "duplicate";
-with other content 409. metadata is an object of at most 4096 bytes; {"seconds": 42} on a view.
-occurred_at, for an event from while offline, is at most 7 days ago and never in the future.
+It counts from its commit on: the next feed leaves the listing out, for ever after apply and
+dismiss, for 30 days after the others. A closed listing takes everything but apply. A token of
+service_role has no interactions of its own, and names users in track_interactions.
 
-400 bad input, 401 no token, 404 no such listing, 409 application to a closed or expired
-listing, or an event_id that was used for something else.';
+Arguments:
+- listing_id: The listing; the gateway takes it from its path.
+- type: view, click, apply, save, share or dismiss.
+- metadata: An object of at most 4096 bytes; {"seconds": 42} on a view, from 0 to 86400.
+- event_id: A random uuid of the client''s own, to be able to try again: the same event with the
+  same content changes nothing. The server makes one if it is left out.
+- occurred_at: When it happened, for an event from while offline: at most 7 days ago, never in the
+  future; now if it is left out.
+
+Answers an object:
+- event_id: What retract_interaction takes.
+- status: recorded, or duplicate if it was there already.
+- created_at: When it counts as having happened.
+
+Errors:
+- 400: Bad input; the message names it.
+- 401: No token, or one that is not believed.
+- 404: No such listing.
+- 409: An application to a closed or expired listing, or an event_id with other content.';

@@ -85,11 +85,27 @@ $$;
 comment on function api.track_interactions is
 'Records a batch of at most 1000 interactions
 
-events: [{"listing_id", "type", "metadata", "event_id", "occurred_at"}, …] as for
-track_interaction; service_role adds "user_uid" to each. on_error "abort" (default): all or
-nothing, and the error names the index of the first bad event. "skip": an answer an event,
-{"index", "event_id", "status", "created_at"} with status recorded, duplicate or error (then
-with error: code, message, hint), and the good ones are recorded.
+For clients that were offline, and for an application that writes for its users. Each event is
+judged as by track_interaction, and an event_id that comes twice is recorded once, within a batch
+too.
 
-400 bad input, 401 no token, 403 somebody else''s event, 404 no such listing or user, 409
-closed listing or event_id used for something else.';
+Arguments:
+- events: [{"listing_id", "type", "metadata", "event_id", "occurred_at"}, …] as for
+  track_interaction; service_role adds "user_uid" to each.
+- on_error: abort: one bad event keeps all out, and the error names its index. skip: the good ones
+  are recorded, and each bad one has its error in the answer.
+
+Answers an array, one object an event, in order:
+- index: The event''s place in the batch, from 0.
+- event_id: What retract_interaction takes.
+- status: recorded, duplicate or error.
+- created_at: When it counts as having happened.
+- error: {"code", "message", "hint"} where status is error; its code is PT and an HTTP status.
+
+Errors:
+- 400: No array, more than 1000 events, an on_error of another name; with abort: bad input.
+- 401: No token, or one that is not believed.
+- 403: With abort: somebody else''s interaction.
+- 404: With abort: no such listing or user.
+- 409: With abort: an application to a closed or expired listing, or an event_id with other
+  content.';

@@ -150,9 +150,22 @@ $$;
 comment on function api.upsert_listings is
 'Makes listings, or changes them; for service_role
 
-A batch of at most 1000: [{"listing_id", "poster_uid", "external_id", "title", "description",
-"url", "image_url", "attributes", "tags", "lat", "lon", "compensation", "currency", "status",
-"created_at", "expires_at"}, …]. The key is listing_id or, without it, poster_uid and
-external_id. A field left out stays as it is, null clears it; created_at and poster_uid are
-set once. Posters become known by it. All or nothing. Answers {"inserted", "updated",
-"listing_ids"} in the order of the batch. 400 names the bad row, 403 for anybody else.';
+The key is listing_id or, without it, poster_uid and external_id. Posters become known by it.
+Idempotent: the same batch again changes nothing. All or nothing.
+
+Arguments:
+- listings: At most 1000: [{"listing_id", "poster_uid", "external_id", "title", "description",
+  "url", "image_url", "attributes", "tags", "lat", "lon", "compensation", "currency", "status",
+  "created_at", "expires_at"}, …]. A field left out stays as it is, null clears it; created_at and
+  poster_uid are set once.
+
+Answers an object:
+- inserted: How many were not there.
+- updated: How many were there, changed or not.
+- listing_ids: In the order of the batch.
+
+Errors:
+- 400: No array, more than 1000 rows, an unknown field, no key, or a bad value; the message names
+  the row.
+- 401: No token, or one that is not believed.
+- 403: A token that is not service_role''s.';

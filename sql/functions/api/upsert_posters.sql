@@ -87,6 +87,18 @@ $$;
 comment on function api.upsert_posters is
 'Makes posters known, or changes their ratings; for service_role
 
-A batch of at most 1000: [{"poster_uid", "average_rating", "rating_count", "accepted_count",
-"completed_count"}, …]. Only poster_uid is needed; a field left out stays as it is. All or
-nothing. Answers {"inserted", "updated"}. 400 names the bad row, 403 for anybody else.';
+Their users become known by it. Idempotent: the same batch again changes nothing. All or nothing.
+
+Arguments:
+- posters: At most 1000: [{"poster_uid", "average_rating", "rating_count", "accepted_count",
+  "completed_count"}, …]. Only poster_uid is needed; a field left out stays as it is.
+  average_rating is from 1 to 5 or null; completed_count is at most accepted_count.
+
+Answers an object:
+- inserted: How many were not known.
+- updated: How many were known, changed or not.
+
+Errors:
+- 400: No array, more than 1000 rows, an unknown field, or a bad value; the message names the row.
+- 401: No token, or one that is not believed.
+- 403: A token that is not service_role''s.';

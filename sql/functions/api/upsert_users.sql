@@ -81,7 +81,18 @@ $$;
 comment on function api.upsert_users is
 'Makes users known, or changes them; for service_role
 
-A batch of at most 1000: [{"user_uid", "lat", "lon", "max_distance", "preferred_tags",
-"blocked_tags", "personalization_enabled"}, …]. Only user_uid is needed; a field left out stays
-as it is, null clears it. All or nothing. Answers {"inserted", "updated"}. 400 names the bad
-row, 403 for anybody else.';
+Idempotent: the same batch again changes nothing. All or nothing.
+
+Arguments:
+- users: At most 1000: [{"user_uid", "lat", "lon", "max_distance", "preferred_tags",
+  "blocked_tags", "personalization_enabled"}, …]. Only user_uid is needed; a field left out stays
+  as it is, null clears it.
+
+Answers an object:
+- inserted: How many were not known.
+- updated: How many were known, changed or not.
+
+Errors:
+- 400: No array, more than 1000 rows, an unknown field, or a bad value; the message names the row.
+- 401: No token, or one that is not believed.
+- 403: A token that is not service_role''s.';

@@ -29,8 +29,8 @@ left join lateral (
 
 comment on view analytics.job_health is
 'The latest run of every scheduled job beside its target.
-Example: select job, state, duration, target from analytics.job_health where state = ''failed''
-or is_over_target;';
+Example: select job, state, duration, target, is_over_target from analytics.job_health
+order by job;';
 comment on column analytics.job_health.job is 'The job.';
 comment on column analytics.job_health.schedule is 'Its cron fields, in GMT.';
 comment on column analytics.job_health.target is 'How long a run may take.';

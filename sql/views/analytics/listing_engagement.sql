@@ -20,7 +20,7 @@ left join feed.engagement_metrics as m using (listing_id);
 
 comment on view analytics.listing_engagement is
 'Every listing with its counters and scores.
-Example: select title, apply_rate from analytics.listing_engagement where click_count > 50
+Example: select title, apply_rate from analytics.listing_engagement where click_count >= 5
 order by apply_rate desc limit 20;';
 comment on column analytics.listing_engagement.listing_id is 'The listing.';
 comment on column analytics.listing_engagement.title is 'Its title.';

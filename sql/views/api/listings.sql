@@ -26,23 +26,33 @@ from feed.listings as l;
 comment on view api.listings is
 'Every listing, open or closed
 
-Everybody reads; a poster inserts and changes their own (close one with PATCH status=closed; it
-is out of every feed from then on). poster_uid and created_at are set by the server. tags are
-trimmed, lower case, distinct. lat and lon go together, null for remote.';
-comment on column api.listings.listing_id is 'The listing; may be chosen by the poster.';
-comment on column api.listings.poster_uid is 'Who posted it.';
-comment on column api.listings.external_id is 'The id in the poster''s own system.';
+Everybody reads. A poster inserts listings and changes their own, service_role anybody''s; close one
+with {"status": "closed"}, and it is out of every feed from then on. lat and lon go together, and
+are null for remote. Several rows go in one POST, as an array.
+
+Errors:
+- 400: A value that breaks a rule, half a place, a title that is missing, or a change of what is
+  set once.
+- 401: Writing without a token.
+- 403: Somebody else''s listing.
+- 409: An external_id that the poster has used.';
+comment on column api.listings.listing_id is 'The listing. Set once; may be chosen.';
+comment on column api.listings.poster_uid is 'Who posted it. Set once: the caller.';
+comment on column api.listings.external_id is
+'The id in the poster''s own system, unique for the poster; at most 200 characters.';
 comment on column api.listings.title is 'One line, at most 300 characters.';
-comment on column api.listings.description is 'Plain text.';
-comment on column api.listings.url is 'Where it can be read in full.';
-comment on column api.listings.image_url is 'A picture.';
+comment on column api.listings.description is 'Plain text, at most 20000 characters.';
+comment on column api.listings.url is
+'Where it can be read in full: http or https, at most 2000 characters.';
+comment on column api.listings.image_url is 'A picture: http or https, at most 2000 characters.';
 comment on column api.listings.attributes is
 'An object of whatever the marketplace shows beside it.';
-comment on column api.listings.tags is 'Trimmed, lower case, distinct.';
+comment on column api.listings.tags is
+'Any number, of at most 200 characters each; stored trimmed, lower case, distinct, in order.';
 comment on column api.listings.lat is 'Latitude in degrees; null for remote.';
 comment on column api.listings.lon is 'Longitude in degrees; null for remote.';
 comment on column api.listings.compensation is 'Pay or price, in currency; not negative.';
 comment on column api.listings.currency is 'ISO 4217, three capitals.';
 comment on column api.listings.status is 'open or closed.';
-comment on column api.listings.created_at is 'When it was first written.';
-comment on column api.listings.expires_at is 'From then on it is in no feed.';
+comment on column api.listings.created_at is 'When it was first written; set by the server.';
+comment on column api.listings.expires_at is 'From then on it is in no feed; null for never.';

@@ -16,7 +16,10 @@ where i.user_uid = identity.user_uid();
 comment on view api.my_interactions is
 'The caller''s own interactions, as they were recorded
 
-event_id is what retract_interaction takes.';
+Also those that did not count. event_id is what retract_interaction takes.
+
+Errors:
+- 401: No token, or one that is not believed.';
 comment on column api.my_interactions.event_id is 'The event.';
 comment on column api.my_interactions.listing_id is 'The listing.';
 comment on column api.my_interactions.type is 'view, click, apply, save, share or dismiss.';

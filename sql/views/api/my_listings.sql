@@ -31,7 +31,11 @@ where
 comment on view api.my_listings is
 'Listings that the caller saved, applied to or dismissed, with the times
 
-Filter and order as PostgREST does: ?saved_at=not.is.null&order=saved_at.desc.';
+Also those that closed meanwhile. Filter and order as PostgREST does:
+?saved_at=not.is.null&order=saved_at.desc.
+
+Errors:
+- 401: No token, or one that is not believed.';
 comment on column api.my_listings.listing_id is 'The listing.';
 comment on column api.my_listings.title is 'One line.';
 comment on column api.my_listings.description is 'Plain text.';

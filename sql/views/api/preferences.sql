@@ -23,10 +23,16 @@ where a.user_uid is not null;
 comment on view api.preferences is
 'The caller''s own preferences and place
 
-GET one row, PATCH the fields to change; the next feed follows them. 400 for a negative
-max_distance, half a place, or a tag both preferred and blocked.';
+GET answers one row, also to whoever is not known yet. PATCH the fields to change; the next feed
+follows them. A PATCH needs no filter: the one row is the caller''s.
+
+Errors:
+- 400: A max_distance that is not above 0, half a place, a tag both preferred and blocked, a tag of
+  more than 200 characters, or a change of user_uid.
+- 401: No token, or one that is not believed.';
 comment on column api.preferences.user_uid is 'The caller.';
-comment on column api.preferences.max_distance is 'Farthest listing in km; null for no limit.';
+comment on column api.preferences.max_distance is
+'Farthest listing in km, above 0; null for no limit.';
 comment on column api.preferences.preferred_tags is
 'Tags to rank higher; if there are none, they are inferred from behaviour.';
 comment on column api.preferences.blocked_tags is 'A listing with any of these is not shown.';

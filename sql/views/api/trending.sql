@@ -33,8 +33,9 @@ order by t.trending_score desc, t.listing_id asc;
 comment on view api.trending is
 'The listings that most happens with now, best first
 
-Filter, order and page as PostgREST does. trending_score is the sum of the weighted interactions
-of the last 7 days, each halved every 24 hours; refreshed every 15 minutes.';
+For everybody, with or without a token. Filter, order and page as PostgREST does. trending_score is
+the sum of the weighted interactions of the last 7 days, each halved every 24 hours; refreshed every
+15 minutes, while closed and expired listings are gone at once.';
 comment on column api.trending.listing_id is 'The listing.';
 comment on column api.trending.poster_uid is 'Who posted it.';
 comment on column api.trending.title is 'One line.';
