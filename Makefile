@@ -65,6 +65,10 @@ plot: ## the plot of feed latency against the number of listings, into docs/benc
 	@"$(B)/install" --quiet
 	@"$(B)/pgfeed" bench --plot
 
+.PHONY: docs
+docs: up ## write the pages of docs/ that come from the database's comments
+	@"$(B)/pgfeed" docs
+
 .PHONY: lint
 lint: ## sqlfluff, ruff and shellcheck
 	@"$(B)/lint"
