@@ -26,7 +26,7 @@ select title, score from api.get_feed(%s, as_of => '2024-05-10')
 
 
 def block(name: str) -> str:
-    (code,) = re.findall(rf"^```sh {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(rf"^```sh .* {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     return code
 
 

@@ -166,7 +166,7 @@ def test_constant_pay_says_nothing():
 
 def fenced(page, name):
     """The first block of the page that is fenced with this name."""
-    return page.split(f"```{name}\n")[1].split("```")[0]
+    return page.split(f"test_vectors.py {name}\n")[1].split("```")[0]
 
 
 def test_the_worked_example_of_the_documentation():
