@@ -139,8 +139,11 @@ export class Outbox extends EventTarget {
 
   /** Listings that wait to be dismissed or applied to: no feed should show them again. */
   goneListings() {
-    return this.items()
-      .filter(({ kind, body }) => kind === "interaction" && ["apply", "dismiss"].includes(body.type))
+    const items = this.items();
+    const undone = new Set(items.filter(({ kind }) => kind === "retraction").map(({ body }) => body));
+    return items
+      .filter(({ kind, id }) => kind === "interaction" && !undone.has(id))
+      .filter(({ body }) => ["apply", "dismiss"].includes(body.type))
       .map(({ body }) => body.listing_id);
   }
 
