@@ -11,9 +11,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 
 from harness import Instance
 
-# Only the first load finds nobody signed in: who signs out later stays out.
+# Only the first load finds nobody signed in: who signs out later stays out. An empty page, as a
+# new tab is, has no storage.
 SIGN_IN = """
-if (!sessionStorage.getItem("test.signed-in")) {
+if (location.protocol !== "about:" && !sessionStorage.getItem("test.signed-in")) {
     sessionStorage.setItem("test.signed-in", "yes");
     sessionStorage.setItem("pgfeed.token", %s);
 }

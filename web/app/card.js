@@ -42,8 +42,8 @@ export function facts(row, place) {
     fact("pin", isRemote ? "Anywhere" : km == null ? null : `${format.distance(km)} away`),
     fact("clock", posted, { label: "Posted", title: format.date(row.created_at) }),
     closing && fact("clock", `closes ${closing}`, { title: format.date(row.expires_at) }),
-    fact("star", quality && `Poster ${quality}`, {
-      title: "Quality of the poster: ratings, deals completed, experience",
+    fact("star", quality && `Poster quality ${quality}`, {
+      title: "From ratings, deals completed and experience",
     }),
   );
 }
@@ -142,14 +142,14 @@ export function actions(row, visit) {
     { type: "button", class: "button plain share", on: { click: () => visit.share(row) } },
     icon("share"),
     el("span", { class: "word" }, "Share"),
-    unseen(`: ${row.title}`),
+    unseen(row.title),
   );
 
   visit.follow(row, (state) => {
     const isClosed = isOver || state.isClosed;
     apply.replaceChildren(
       ...(state.apply ? [icon("applied"), "Applied"] : [isClosed ? "Closed" : "Apply"]),
-      unseen(state.apply ? `: ${row.title}. Press to withdraw` : `: ${row.title}`),
+      unseen(state.apply ? `${row.title}. Press to withdraw` : row.title),
     );
     // Not disabled: whoever has just pressed it would lose their place.
     apply.setAttribute("aria-disabled", String(Boolean(isClosed && !state.apply)));
@@ -157,7 +157,7 @@ export function actions(row, visit) {
     save.replaceChildren(
       icon("saved"),
       el("span", { class: "word" }, state.save ? "Saved" : "Save"),
-      unseen(`: ${row.title}`),
+      unseen(row.title),
     );
     save.setAttribute("aria-pressed", String(Boolean(state.save)));
   });
@@ -247,7 +247,7 @@ export class Card {
         },
       },
       "Undo",
-      unseen(`: ${row.title}`),
+      unseen(row.title),
     );
     this.element.classList.add("dismissed");
     this.element.replaceChildren(

@@ -3,8 +3,8 @@
 // A card is on the screen when at least half of it is (or it fills half of the screen), in a tab
 // that is seen. After a second that is an impression, sent with the row's ticket. Five seconds
 // are a look: when it ends, a `view` with its seconds. Opening a listing is a click, and a view
-// however short. A look that nobody interrupts for five minutes ends there: the tab was left
-// open.
+// however short; and whoever does something with a card has seen it, however quick they were. A
+// look that nobody interrupts for five minutes ends there: the tab was left open.
 
 const IMPRESSION_AFTER = 1;
 const LOOK_AFTER = 5;
@@ -14,7 +14,8 @@ const seconds = () => performance.now() / 1000;
 
 export class Tracker {
   #outbox;
-  #watched = new Map(); // element -> {row, isVisible, since, timer, isImpressed}
+  #watched = new Map(); // element -> {row, isVisible, since, timer}
+  #impressed = new Set(); // tickets
   #opened = null; // {row, since, isReported}
   #observer = new IntersectionObserver((entries) => this.#see(entries), {
     threshold: [0, 0.25, 0.5, 0.75, 1],
@@ -26,7 +27,7 @@ export class Tracker {
 
   /** Follows a card as long as it is in the page. */
   watch(element, row) {
-    this.#watched.set(element, { row, isVisible: false, since: null, isImpressed: false });
+    this.#watched.set(element, { row, isVisible: false, since: null });
     this.#observer.observe(element);
   }
 
@@ -38,10 +39,18 @@ export class Tracker {
     this.#watched.delete(element);
   }
 
+  /** A row was on the screen; rows that are not of the feed have no ticket. */
+  seen({ ticket }) {
+    if (!ticket || this.#impressed.has(ticket)) return;
+    this.#impressed.add(ticket);
+    this.#outbox.impression(ticket);
+  }
+
   /** A listing is opened: a click, and a view until closed() is called. */
   open(row) {
     this.closed();
     for (const state of this.#watched.values()) this.#stop(state);
+    this.seen(row);
     this.#outbox.interaction(row.listing_id, "click");
     this.#opened = { row, since: seconds(), isReported: false };
   }
@@ -90,11 +99,7 @@ export class Tracker {
   #start(state) {
     if (state.since !== null || document.hidden || this.#opened) return;
     state.since = seconds();
-    if (!state.row.ticket || state.isImpressed) return;
-    state.timer = setTimeout(() => {
-      state.isImpressed = true;
-      this.#outbox.impression(state.row.ticket);
-    }, 1000 * IMPRESSION_AFTER);
+    state.timer = setTimeout(() => this.seen(state.row), 1000 * IMPRESSION_AFTER);
   }
 
   #stop(state) {

@@ -13,6 +13,7 @@ const UNDONE = { apply: "Your application is withdrawn.", save: "No longer saved
 const NOBODY = {
   watch() {},
   unwatch() {},
+  seen() {},
   open() {},
   closed() {},
   setSeen() {},
@@ -81,6 +82,7 @@ export class Visit {
     } else if (type === "apply" && (state.isClosed || row.status === "closed")) {
       say("This listing is closed and takes no more applications.");
     } else {
+      this.tracker.seen(row);
       const eventId = this.outbox.interaction(id, type, { urgent: true });
       this.#set(id, { [type]: eventId });
       say(navigator.onLine ? DONE[type] : `${DONE[type]} It is sent when you are online again.`, {
@@ -113,6 +115,7 @@ export class Visit {
 
   /** Answers the event, by which restore() takes it back. */
   dismiss(row, element) {
+    this.tracker.seen(row);
     this.tracker.unwatch(element);
     return this.outbox.interaction(row.listing_id, "dismiss", { urgent: true });
   }
@@ -136,6 +139,7 @@ export class Visit {
       if (error.name !== "AbortError") say(`Copy this address to share it: ${url}`);
       if (error.name === "AbortError") return;
     }
+    this.tracker.seen(row);
     this.outbox?.interaction(row.listing_id, "share");
   }
 
