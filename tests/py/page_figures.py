@@ -3,7 +3,7 @@
 Asks a running demo (`make demo`) as the first user of its picker: with an empty cache, then again
 with what that left, on a desk and on a phone of a quarter of the speed at 1.6 Mbit/s and 150 ms.
 
-Usage: eval "$(make -s env)"; .pgfeed/venv/bin/python tests/py/page_figures.py
+Usage: eval "$(make -s env)"; PYTHONPATH=python .pgfeed/venv/bin/python tests/py/page_figures.py
 """
 
 import json

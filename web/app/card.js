@@ -3,7 +3,6 @@
 import { serverNow } from "./api.js";
 import { el, icon, unseen } from "./dom.js";
 import * as format from "./format.js";
-import { say } from "./notices.js";
 
 const COMPONENTS = {
   location: "How near it is",
@@ -237,12 +236,11 @@ export class Card {
         type: "button",
         class: "button plain",
         on: {
-          click: async () => {
+          click: () => {
             this.element.classList.remove("dismissed");
             this.element.replaceChildren(this.body);
             this.focus();
-            await visit.restore(row, eventId, this.element);
-            say("It is back.");
+            visit.restore(row, eventId, this.element);
           },
         },
       },
@@ -255,6 +253,5 @@ export class Card {
       undo,
     );
     undo.focus();
-    say("Dismissed. It will not come back unless you undo it.");
   }
 }

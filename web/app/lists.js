@@ -9,7 +9,7 @@ export function makeFeed(visit, { onWiden }) {
   return new List({
     name: "feed",
     title: "For you",
-    lead: "What you should see now, best first.",
+    lead: "Best first, as of now.",
     visit,
     canDismiss: true,
     empty: {
@@ -37,7 +37,7 @@ export function makeTrending(visit) {
   return new List({
     name: "trending",
     title: "Trending",
-    lead: "What most happens with, over the last seven days.",
+    lead: "Of the last seven days.",
     visit,
     empty: {
       title: "Nothing trends yet",
@@ -94,7 +94,7 @@ export const makeSaved = (visit) =>
   makeMine(visit, {
     name: "saved",
     title: "Saved",
-    lead: "What you kept for later, latest first.",
+    lead: "Latest first.",
     column: "saved_at",
     empty: {
       title: "You have saved nothing yet",
@@ -106,7 +106,7 @@ export const makeApplied = (visit) =>
   makeMine(visit, {
     name: "applied",
     title: "Applied",
-    lead: "What you applied to, latest first.",
+    lead: "Latest first.",
     column: "applied_at",
     empty: {
       title: "You have applied to nothing yet",

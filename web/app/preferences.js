@@ -11,12 +11,13 @@ function tagField({ id, label, hint, tags, onChange }) {
   const input = el("input", {
     id,
     type: "text",
+    placeholder: "Add a tag",
     autocomplete: "off",
     autocapitalize: "none",
     enterkeyhint: "done",
     maxlength: 200,
     list: "known-tags",
-    "aria-describedby": `${id}-hint`,
+    "aria-describedby": hint && `${id}-hint`,
   });
   const show = (now) => {
     list.replaceChildren(
@@ -68,7 +69,7 @@ function tagField({ id, label, hint, tags, onChange }) {
     el("label", { for: id }, label),
     list,
     input,
-    el("p", { class: "hint", id: `${id}-hint` }, hint),
+    hint && el("p", { class: "hint", id: `${id}-hint` }, hint),
   );
   return { element, show };
 }
@@ -158,7 +159,7 @@ export class Preferences {
     this.#parts.preferred = tagField({
       id: "preferred-tags",
       label: "Tags I like",
-      hint: "Enter adds one. With none, they are learned from what you do.",
+      hint: "With none, they are learned from what you do.",
       tags: preferred,
       onChange: (tags) =>
         this.#store({
@@ -169,7 +170,6 @@ export class Preferences {
     this.#parts.blocked = tagField({
       id: "blocked-tags",
       label: "Never show",
-      hint: "Nothing with one of these is in your feed.",
       tags: blocked,
       onChange: (tags) =>
         this.#store({
@@ -203,7 +203,7 @@ export class Preferences {
         el(
           "p",
           { class: "hint", id: "personalization-hint" },
-          "Off: nothing you did enters the ranking. What you saw, applied to or dismissed still stays away.",
+          "Off: what you did does not enter the ranking.",
         ),
       ),
     );
@@ -247,7 +247,7 @@ export class Preferences {
       "button",
       { type: "button", class: "button", on: { click: () => this.#locate() } },
       icon("pin"),
-      "Use where I am",
+      "Locate me",
     );
     const forget = el(
       "button",
@@ -256,7 +256,7 @@ export class Preferences {
         class: "button plain",
         on: { click: () => this.#store({ lat: null, lon: null }) },
       },
-      "Forget my place",
+      "Forget it",
     );
     const element = el(
       "fieldset",
