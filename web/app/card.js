@@ -144,7 +144,8 @@ export function actions(row, visit) {
     unseen(row.title),
   );
 
-  visit.follow(row, (state) => {
+  const group = el("div", { class: "actions", hidden: !visit.user }, apply, save, share);
+  visit.follow(row, group, (state) => {
     const isClosed = isOver || state.isClosed;
     apply.replaceChildren(
       ...(state.apply ? [icon("applied"), "Applied"] : [isClosed ? "Closed" : "Apply"]),
@@ -160,7 +161,7 @@ export function actions(row, visit) {
     );
     save.setAttribute("aria-pressed", String(Boolean(state.save)));
   });
-  return el("div", { class: "actions", hidden: !visit.user }, apply, save, share);
+  return group;
 }
 
 // ------------------------------------------------------------------ the card

@@ -229,5 +229,10 @@ main.addEventListener("focusin", ({ target }) => {
   preferences.suggest([...main.querySelectorAll(".cards .tag:not(.rest)")].map((tag) => tag.textContent));
 });
 
-session.onChange(begin);
+session.onChange((token) => {
+  // A token that is renewed changes nothing that is seen.
+  const isSame = visit.user && visit.user === session.user() && session.role() === "authenticated";
+  if (isSame) visit.renew(token);
+  else begin();
+});
 begin();

@@ -17,6 +17,7 @@ const DAY = 86_400_000;
 const LIFETIMES = { interaction: 7 * DAY, retraction: 7 * DAY, impression: DAY };
 const BATCH = 100;
 const DELAY = 2_000;
+const OTHERS_DELAY = 3_000;
 const LONGEST_WAIT = 60_000;
 const SHORT_WAIT = 1_500;
 
@@ -47,10 +48,16 @@ export class Outbox extends EventTarget {
   #count = 0;
   #closed = false;
 
+  // Another tab has something to send, and may be closed before it has: then this one sends it.
+  #hear = ({ key, newValue }) => {
+    if (key?.startsWith(this.#key("")) && newValue) this.#schedule(OTHERS_DELAY);
+  };
+
   constructor(user, api) {
     super();
     this.#user = user;
     this.#api = api;
+    addEventListener("storage", this.#hear);
   }
 
   // ---------------------------------------------------------------- adding
@@ -178,6 +185,13 @@ export class Outbox extends EventTarget {
       this.flush(),
       new Promise((resolve) => setTimeout(resolve, SHORT_WAIT)),
     ]);
+  }
+
+  /** Goes on with another token of the same user. */
+  renew(api) {
+    this.#api = api;
+    this.#closed = false;
+    this.retryNow();
   }
 
   /** Tries at once, for instance when the network is back. */
@@ -316,6 +330,7 @@ export class Outbox extends EventTarget {
   /** Sends what it can with this user's token, and rests. */
   close() {
     this.part();
+    removeEventListener("storage", this.#hear);
     this.#closed = true;
     clearTimeout(this.#timer?.id);
   }

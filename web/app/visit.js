@@ -24,7 +24,9 @@ export class Visit {
   /** Where the user is, {lat, lon} or nothing. */
   place = null;
   #states = new Map(); // listing_id -> {save, apply, isClosed}; true where its event is not known
-  #followers = new Map(); // listing_id -> [function]
+  // listing_id -> [WeakRef of element], element -> function: cards that are gone are forgotten.
+  #followers = new Map();
+  #shows = new WeakMap();
 
   constructor(user, token, { onOpen, onSignedOut }) {
     this.user = user;
@@ -34,6 +36,12 @@ export class Visit {
     this.open = onOpen;
     this.signedOut = onSignedOut;
     this.outbox?.addEventListener("refused", ({ detail }) => this.#refused(detail));
+  }
+
+  /** The same user has a new token. */
+  renew(token) {
+    this.api = new Api(token);
+    this.outbox?.renew(this.api);
   }
 
   close() {
@@ -48,16 +56,20 @@ export class Visit {
     return this.#states.get(listingId);
   }
 
-  /** Calls `show` with the listing's state, now and whenever it changes. */
-  follow(row, show) {
-    const { listing_id: id } = row;
-    this.#followers.set(id, [...(this.#followers.get(id) ?? []), show]);
+  /** Calls `show` with the listing's state, now and whenever it changes while `element` lives. */
+  follow({ listing_id: id }, element, show) {
+    this.#shows.set(element, show);
+    this.#followers.set(id, [...this.#living(id), new WeakRef(element)]);
     show(this.state(id));
+  }
+
+  #living(id) {
+    return (this.#followers.get(id) ?? []).filter((follower) => follower.deref());
   }
 
   #set(id, change) {
     const state = Object.assign(this.state(id), change);
-    for (const show of this.#followers.get(id) ?? []) show(state);
+    for (const follower of this.#living(id)) this.#shows.get(follower.deref())?.(state);
   }
 
   /** Takes over what my_listings says of rows. */
