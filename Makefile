@@ -36,7 +36,7 @@ synth: up ## SCALE=tiny|small|medium: load a synthetic world
 	@"$(B)/pgfeed" synth --scale "$${SCALE:-tiny}"
 
 .PHONY: train
-train: up ## run the three jobs now
+train: up ## run the jobs that compute, now
 	@"$(B)/pgfeed" train
 
 .PHONY: env

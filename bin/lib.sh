@@ -162,6 +162,7 @@ running_pid() {
 postgres_pid() { running_pid "$DATA_DIR/postmaster.pid" "$DATA_DIR"; }
 postgrest_pid() { running_pid "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
 nginx_pid() { running_pid "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"; }
+log_reader_pid() { running_pid "$RUN_DIR/log-reader.pid" "$LOG_DIR/access.log"; }
 
 # One set-up command at a time in an instance; what it starts must not inherit the lock (9>&-).
 lock_instance() {
@@ -271,6 +272,7 @@ stop_process() {
     rm -f "$file"
 }
 stop_postgrest() { stop_process "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
+stop_log_reader() { stop_process "$RUN_DIR/log-reader.pid" "$LOG_DIR/access.log"; }
 stop_nginx() {
     stop_process "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"
     # Workers outlive a master that was killed, and keep its port. They carry no mark in their

@@ -43,6 +43,10 @@ MOST_CHANGES = 50_000
 LEAST_DEAD_ROWS = 10_000
 DEAD_PER_LIVE_ROW = 0.5
 
+# A reader of an access log says at least every minute that it is there; one that cron starts
+# comes by every few.
+LONGEST_UNREAD = timedelta(minutes=15)
+
 # WAL that a slot may hold back, and how long a standby may lag.
 MOST_RETAINED_BYTES = 1 << 30
 MOST_LAG = timedelta(seconds=30)
@@ -562,6 +566,42 @@ def check_jobs(patient: Patient) -> str:
     return f"none late, {len(never)} not run yet" if never else "none late, none failed"
 
 
+def check_access_log(patient: Patient) -> str:
+    """Is what analytics.feed_latency counts up to date?"""
+    if patient.home is not None:
+        pid_file = patient.home / "run/log-reader.pid"
+        pid = pid_file.read_text().strip() if pid_file.is_file() else ""
+        if not pid or not Path(f"/proc/{pid}").is_dir():
+            raise Wrong("nobody reads the gateway's access log", "make up")
+    unread = patient.connection.execute(
+        """
+        select l.source, l.path, l.log_no, a.waited
+        from ops.access_logs as l
+        cross join lateral (
+            select clock_timestamp() - greatest(l.checked_at, pg_postmaster_start_time())
+        ) as a (waited)
+        where l.rotated_at is null and a.waited > %s
+        order by l.log_no
+        limit 1
+        """,
+        (LONGEST_UNREAD,),
+    ).fetchone()
+    if unread:
+        source, path, log_no, waited = unread
+        raise Wrong(
+            f"{path} of {source} was not read for {waited}",
+            f"start pgfeed access-log --follow there; if that gateway is gone:"
+            f" delete from ops.access_logs where log_no = {log_no}",
+        )
+    count, skipped = patient.connection.execute(
+        """
+        select count(*), coalesce(sum(l.skipped_count), 0)
+        from ops.access_logs as l where l.rotated_at is null
+        """
+    ).fetchone()
+    return f"{count} read, {skipped} lines skipped" if count else "none is read yet"
+
+
 def check_counting(patient: Patient) -> str:
     """Keys, states and counters, recounted from the log; the longest check by far."""
     with patient.connection.transaction():
@@ -603,6 +643,7 @@ CHECKS: dict[str, Callable[[Patient], str]] = {
     "partitions": check_partitions,
     "schedule": check_schedule,
     "jobs": check_jobs,
+    "access_log": check_access_log,
     "counting": check_counting,
     "model": check_model,
 }

@@ -76,7 +76,7 @@ def set_shift(connection: psycopg.Connection, is_shifted: bool) -> tuple[timedel
     """
     connection.execute("create index on staged_interactions (created_at)")
     connection.execute("analyze staged_users, staged_posters, staged_listings")
-    connection.execute("analyze staged_interactions, staged_user_tags")
+    connection.execute("analyze staged_interactions, staged_impressions, staged_user_tags")
     known = connection.execute(statement("known_shift")).fetchone()
     if known is not None:
         shift = known[0]
@@ -137,6 +137,7 @@ WRITTEN_TABLES = (
     "posters",
     "listings",
     "user_interactions",
+    "feed_impressions",
     "interaction_keys",
     "user_listing_states",
     "engagement_metrics",
@@ -192,6 +193,10 @@ class _Merge:
                 bounds = {"after": after, "until": until}
                 self._execute("insert_interactions", "interactions", bounds)
                 advance(1)
+            self._execute("ensure_profiles")
+            self._execute("drop_known_impressions")
+            self._execute("insert_impressions", "impressions")
+            self._execute("mark_stale_days")
 
     @contextmanager
     def _row_checks_at_once(self) -> Iterator[None]:

@@ -54,13 +54,17 @@ class Scale(NamedTuple):
     listings: int
     interactions: int
     cities: int
+    impressions: int = 0
 
 
 SCALES = {
-    "tiny": Scale(0, 200, 2_000, 20_000, 24),
-    "small": Scale(1, 10_000, 100_000, 1_000_000, 64),
-    "medium": Scale(2, 100_000, 1_000_000, 10_000_000, 96),
+    "tiny": Scale(0, 200, 2_000, 20_000, 24, 20_000),
+    "small": Scale(1, 10_000, 100_000, 1_000_000, 64, 200_000),
+    "medium": Scale(2, 100_000, 1_000_000, 10_000_000, 96, 1_000_000),
 }
+
+PROFILES = ("default", "nearby")
+"""Ranking profiles by which feeds were ranked; an impression's profile is a position in this."""
 
 
 @dataclass(frozen=True)
@@ -172,6 +176,27 @@ class Events:
 
 
 @dataclass(frozen=True)
+class Impressions:
+    """Arrays of what feeds showed, in time order. Feeds were recorded for a part of the visits."""
+
+    user: NDArray[np.int32]
+    listing: NDArray[np.int32]
+    position: NDArray[np.int32]
+    """From 1, without gaps within a feed."""
+    profile: NDArray[np.int8]
+    score: NDArray[np.float64]
+    created_at: NDArray[np.int64]
+    """When the feed was given: the same for all of its rows, and no two feeds of a user."""
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def take(self, rows: NDArray | slice) -> "Impressions":
+        """Those rows (a mask, positions or a slice)."""
+        return Impressions(**{name: values[rows] for name, values in vars(self).items()})
+
+
+@dataclass(frozen=True)
 class World:
     """Everything, with the instant up to which it is told."""
 
@@ -182,6 +207,7 @@ class World:
     posters: Posters
     listings: Listings
     events: Events
+    impressions: Impressions
 
 
 NEVER = np.iinfo(np.int64).max
@@ -199,7 +225,8 @@ def make_world(scale: str, seed: int = 1) -> World:
     posters = _make_posters(stream(2), size, users)
     listings = _make_listings(stream(3), size, shares, users, posters)
     events = _make_events(stream(4), size, shares, users, posters, listings)
-    return World(scale, seed, END, users, posters, listings, events)
+    impressions = _make_impressions(stream(5), size, users, posters, listings, events)
+    return World(scale, seed, END, users, posters, listings, events, impressions)
 
 
 def hold_out(world: World, days: float) -> tuple[World, Events]:
@@ -212,11 +239,13 @@ def hold_out(world: World, days: float) -> tuple[World, Events]:
     listing_count = int(np.searchsorted(world.listings.created_at, until, side="right"))
     is_past = world.events.created_at <= until
     is_held_out = ~is_past & (world.events.listing < listing_count)
+    was_shown = world.impressions.created_at <= until
     past = replace(
         world,
         until=until,
         listings=world.listings.take(slice(listing_count)),
         events=world.events.take(is_past),
+        impressions=world.impressions.take(was_shown),
     )
     return past, world.events.take(is_held_out)
 
@@ -825,3 +854,125 @@ def _unroll(
         created_at=at[order],
         seconds=seconds[order],
     )
+
+
+# Feeds whose rows were recorded: how many rows are looked at, and how many feeds are told because
+# somebody clicked on a row, or looked at one.
+_MEAN_DEPTH = 12
+_MOST_DEPTH = 40
+_CLICKED_FEEDS = 0.42
+_VIEWED_FEEDS = 0.18
+_FEED_WINDOW = 21 * DAY
+
+
+def _make_impressions(
+    rng: np.random.Generator,
+    size: Scale,
+    users: Users,
+    posters: Posters,
+    listings: Listings,
+    events: Events,
+) -> Impressions:
+    """size.impressions rows of feeds, each given shortly before something that the user did.
+
+    Two in five feeds hold what the user clicked next, more often so towards the end: the feed
+    gets better. A fifth hold what the user looked at next; of the others nothing came. What
+    stands around it is fresh and in town. The higher, the likelier to be clicked; the lower, the
+    fewer scroll so far.
+    """
+    # Rows are lost where a town has too little to show: more feeds than rows need.
+    feed_count = int(size.impressions / _MEAN_DEPTH * 2.5) + 10
+    anchor, is_shown = _anchors(rng, feed_count, events)
+    feed_count = len(anchor)
+    user = events.user[anchor]
+    at = _feed_times(rng, anchor, users, listings, events)
+    profile = (user % 5 == 0).astype(np.int8)
+
+    # Whoever has the feed of another profile finds less in it.
+    is_shown &= (profile == 0) | (rng.random(feed_count) < 0.75)
+    depth = np.minimum(rng.geometric(1 / _MEAN_DEPTH, feed_count), _MOST_DEPTH)
+    anchor_slot = 1 + np.floor(depth * rng.random(feed_count) ** 1.8).astype(np.int64)
+
+    feed = np.repeat(np.arange(feed_count), depth)
+    slot = np.arange(len(feed)) - np.repeat(np.cumsum(depth) - depth, depth) + 1
+    is_anchor = is_shown[feed] & (slot == anchor_slot[feed])
+    listing = _fillers(rng, size, users, listings, user[feed], at[feed])
+    listing[is_anchor] = events.listing[anchor[feed[is_anchor]]]
+    is_possible = listing >= 0
+    is_possible[is_possible] &= (
+        at[feed[is_possible]] < listings.ends_at()[listing[is_possible]]
+    ) & (posters.user[listings.poster[listing[is_possible]]] != user[feed[is_possible]])
+    is_possible |= is_anchor
+    feed, slot, listing = feed[is_possible], slot[is_possible], listing[is_possible]
+    is_anchor = is_anchor[is_possible]
+
+    # A listing stands in a feed once; where the anchor is one of two, it stays.
+    order = np.lexsort((slot, ~is_anchor, listing, feed))
+    feed, slot, listing = feed[order], slot[order], listing[order]
+    is_new = np.ones(len(feed), dtype=bool)
+    is_new[1:] = (feed[1:] != feed[:-1]) | (listing[1:] != listing[:-1])
+    order = np.flatnonzero(is_new)
+    order = order[np.lexsort((slot[order], feed[order]))][: size.impressions]
+    feed, listing = feed[order], listing[order]
+    position = np.arange(len(feed)) - np.searchsorted(feed, feed) + 1
+
+    best = 0.5 + 0.35 * rng.random(feed_count)
+    order = np.lexsort((position, user[feed], at[feed]))
+    feed, listing, position = feed[order], listing[order], position[order]
+    return Impressions(
+        user=user[feed],
+        listing=listing.astype(np.int32),
+        position=position.astype(np.int32),
+        profile=profile[feed],
+        score=np.round(best[feed] * 0.985 ** (position - 1), 9),
+        created_at=at[feed],
+    )
+
+
+def _anchors(
+    rng: np.random.Generator, feed_count: int, events: Events
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Rows of events that feeds were given before, in random order, and whether they showed it."""
+    clicks = rng.permutation(np.flatnonzero(events.type == CLICK))
+    progress = (events.created_at[clicks] - START) / (END - START)
+    clicks = clicks[rng.random(len(clicks)) < 0.35 + 0.65 * progress]
+    clicks = clicks[: int(feed_count * _CLICKED_FEEDS)]
+    views = rng.permutation(np.flatnonzero(events.type == VIEW))[: feed_count - len(clicks)]
+    is_shown = np.ones(len(clicks) + len(views), dtype=bool)
+    is_shown[len(clicks) + int(feed_count * _VIEWED_FEEDS) :] = False
+    order = rng.permutation(len(is_shown))
+    return np.concatenate([clicks, views])[order], is_shown[order]
+
+
+def _feed_times(
+    rng: np.random.Generator,
+    anchor: NDArray[np.int64],
+    users: Users,
+    listings: Listings,
+    events: Events,
+) -> NDArray[np.int64]:
+    """Up to five minutes before the anchor, but not before there was all that is shown."""
+    before = ((10 + 290 * rng.random(len(anchor))) * SECOND).astype(np.int64)
+    earliest = np.maximum(
+        listings.created_at[events.listing[anchor]], users.created_at[events.user[anchor]]
+    )
+    earliest = np.maximum(earliest, START)
+    return np.minimum(
+        np.maximum(events.created_at[anchor] - before, earliest), events.created_at[anchor]
+    )
+
+
+def _fillers(
+    rng: np.random.Generator,
+    size: Scale,
+    users: Users,
+    listings: Listings,
+    user: NDArray[np.int32],
+    at: NDArray[np.int64],
+) -> NDArray[np.int64]:
+    """A fresh listing of the user's town each, one in ten remote; -1 where there is none."""
+    shelf = np.where(listings.city == REMOTE, size.cities, listings.city).astype(np.int64)
+    shelves = _Shelves(shelf, listings.created_at, listings.appeal)
+    is_remote = rng.random(len(user)) < 0.1
+    key = np.where(is_remote, size.cities, users.city[user]).astype(np.int64)
+    return shelves.draw(rng, key, at, np.full(len(user), _FEED_WINDOW))

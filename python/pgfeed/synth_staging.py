@@ -25,6 +25,7 @@ from pgfeed.synth import (
     TOPIC_COUNT,
     TYPES,
     Events,
+    Impressions,
     Listings,
     Posters,
     Users,
@@ -61,6 +62,17 @@ def stage(connection: psycopg.Connection, world: World, stages: Stages) -> None:
             events = world.events.take(slice(start, start + CHUNK))
             copy.write(_packed_events(world, events, namer.ids(events), start))
             advance(len(events))
+        copy.write(binary_copy.TRAILER)
+    with (
+        stages.stage("staging impressions"),
+        connection.cursor() as cursor,
+        cursor.copy("copy staged_impressions from stdin (format binary)") as copy,
+    ):
+        copy.write(binary_copy.HEADER)
+        for start in range(0, len(world.impressions), CHUNK):
+            copy.write(
+                _packed_impressions(world, world.impressions.take(slice(start, start + CHUNK)))
+            )
         copy.write(binary_copy.TRAILER)
 
 
@@ -110,6 +122,20 @@ def _packed_events(world: World, events: Events, ids: NDArray[np.uint8], start: 
             events.seconds.astype(np.float64),
             events.created_at - POSTGRES_EPOCH,
             _as_uuids(ids),
+        ]
+    )
+
+
+def _packed_impressions(world: World, impressions: Impressions) -> bytes:
+    """Rows of staged_impressions in binary COPY format."""
+    return binary_copy.rows(
+        [
+            _as_uuids(world.users.uid[impressions.user]),
+            _as_uuids(world.listings.uid[impressions.listing]),
+            impressions.position.astype(np.int32),
+            impressions.score.astype(np.float64),
+            impressions.profile.astype(np.int16) + np.int16(1),
+            impressions.created_at - POSTGRES_EPOCH,
         ]
     )
 
@@ -245,6 +271,8 @@ def texts_of(listings: Listings) -> Iterator[tuple[str, str, str]]:
         else:
             description = f"For everybody who likes {words}. {places} places."
         attributes = {"places": places, "level": LEVELS[places % len(LEVELS)]}
+        if city != REMOTE:
+            attributes["city"] = CITIES[city][0]
         yield f"{what} {where}", description, json.dumps(attributes)
 
 

@@ -1,8 +1,8 @@
--- Nightly: partitions ahead, run logs kept short, and months dropped that have outlived what
--- feed.data_lifetimes allows (nothing, unless the operator says so).
+-- Nightly: partitions ahead, run logs and request counts kept short, and months dropped that have
+-- outlived what feed.data_lifetimes allows (nothing, unless the operator says so).
 --
 -- Writes      partitions of the log, feed.engagement_base, feed.interaction_keys, jobs.runs,
---             cron.job_run_details (never purged by pg_cron)
+--             ops.request_counts, cron.job_run_details (never purged by pg_cron)
 
 create or replace procedure jobs.keep_house()
 language plpgsql
@@ -10,9 +10,11 @@ as $$
 declare
     keep_runs constant interval := interval '90 days';
     keep_cron_runs constant interval := interval '7 days';
+    keep_requests constant interval := interval '90 days';
     run bigint;
     made integer;
     purged bigint;
+    requests_purged bigint;
     outlived record;
     dropped integer := 0;
 begin
@@ -28,6 +30,10 @@ begin
     delete from jobs.runs as r
     where r.started_at < now() - keep_runs;
     get diagnostics purged = row_count;
+
+    delete from ops.request_counts as c
+    where c.hour < now() - keep_requests;
+    get diagnostics requests_purged = row_count;
 
     if to_regclass('cron.job_run_details') is not null then
         execute 'delete from cron.job_run_details as d
@@ -50,9 +56,12 @@ begin
 
     perform jobs.end_run(
         run,
-        made + purged + dropped,
+        made + purged + requests_purged + dropped,
         jsonb_build_object(
-            'partitions_made', made, 'runs_purged', purged, 'partitions_dropped', dropped
+            'partitions_made', made,
+            'runs_purged', purged,
+            'request_counts_purged', requests_purged,
+            'partitions_dropped', dropped
         )
     );
     commit;
@@ -60,8 +69,9 @@ end;
 $$;
 
 comment on procedure jobs.keep_house is
-'Nightly: makes the partitions of the coming three months, purges run logs older than 90 days
-and pg_cron''s older than 7, and drops the months that have outlived feed.data_lifetimes.';
+'Nightly: makes the partitions of the coming three months, purges run logs and request
+counts older than 90 days and pg_cron''s older than 7, and drops the months that have outlived
+feed.data_lifetimes.';
 
 insert into jobs.schedules (job, schedule, command, target)
 values ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute')

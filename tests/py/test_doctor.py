@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -313,6 +314,27 @@ def test_jobs_that_pg_cron_cannot_run(instance: Instance, patient: Patient) -> N
         finally:
             connection.execute("delete from cron.job_run_details where runid = 2000000")
         assert doctor.refused_by_cron(there) is None
+
+
+def test_access_log(patient: Patient, tmp_path: Path) -> None:
+    assert assert_well(patient, "access_log") == "none is read yet"
+    patient.connection.execute(
+        """
+        insert into ops.access_logs (source, path, inode, skipped_count)
+        values ('web1', '/var/log/feed.log', 1, 3)
+        """
+    )
+    assert assert_well(patient, "access_log") == "1 read, 3 lines skipped"
+    patient.connection.execute("update ops.access_logs set checked_at = now() - interval '1 day'")
+    with pytest.MonkeyPatch.context() as impatient:
+        impatient.setattr(doctor, "LONGEST_UNREAD", timedelta(0))
+        assert_wrong(
+            patient,
+            "access_log",
+            "/var/log/feed.log of web1 was not read for",
+            "delete from ops.access_logs where log_no = 1",
+        )
+    assert_wrong(replace(patient, home=tmp_path), "access_log", "nobody reads", "make up")
 
 
 def test_model(patient: Patient) -> None:

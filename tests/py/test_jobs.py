@@ -17,11 +17,12 @@ import pytest
 from harness import REPOSITORY, Instance
 
 PACKAGES = REPOSITORY / "python"
-JOBS = ("keep_house", "refresh_engagement", "refresh_trending", "train_models")
+JOBS = ("keep_house", "refresh_analytics", "refresh_engagement", "refresh_trending", "train_models")
 
 # What keeps a job from going on, in its first step after the run is entered.
 OBSTACLES = {
     "keep_house": "select pg_advisory_xact_lock(hashtext('feed.ensure_partitions'))",
+    "refresh_analytics": "lock table analytics.stale_days in access exclusive mode",
     "refresh_engagement": "lock table feed.engagement_metrics in access exclusive mode",
     "refresh_trending": "lock table feed.engagement_metrics in access exclusive mode",
     "train_models": "lock table feed.user_listing_states in access exclusive mode",
@@ -149,7 +150,8 @@ def test_the_schedules_are_the_promised_ones(db: psycopg.Connection) -> None:
     assert planned["pgfeed refresh_trending"] == "*/15 * * * *"
     assert planned["pgfeed refresh_engagement"].endswith(" * * * *")
     assert planned["pgfeed keep_house"].endswith(" * * *")
-    assert len(planned) == 4
+    assert planned["pgfeed refresh_analytics"].endswith(" * * * *")
+    assert len(planned) == 5
 
 
 # ---------------------------------------------------------------------- one at a time, killed
@@ -489,6 +491,14 @@ def test_keep_house_makes_partitions_and_purges_old_runs(scratch: psycopg.Connec
         from unnest(array[interval '91 days', interval '89 days']) as age
         """
     )
+    scratch.execute(
+        """
+        select ops.count_requests(
+            array[now() - interval '91 days', now() - interval '89 days'], array['feed', 'feed'],
+            array[2, 2], array[7, 7], array[1, 1]
+        )
+        """
+    )
     made = scratch.execute(months).fetchall()
     for (partition,) in made:
         scratch.execute(f"drop table feed.{partition}")
@@ -511,4 +521,10 @@ def test_keep_house_makes_partitions_and_purges_old_runs(scratch: psycopg.Connec
     assert [name for (name,) in scratch.execute(months)] == wanted
     assert value(scratch, "select count(*) from jobs.runs where job = 'old'") == 1
     details = value(scratch, "select details from jobs.runs where job = 'keep_house'")
-    assert details == {"partitions_made": 10, "runs_purged": 1, "partitions_dropped": 0}
+    assert details == {
+        "partitions_made": 10,
+        "runs_purged": 1,
+        "request_counts_purged": 1,
+        "partitions_dropped": 0,
+    }
+    assert value(scratch, "select count(*) from ops.request_counts") == 1

@@ -45,7 +45,7 @@ def small() -> World:
 
 
 def arrays(world: World) -> Iterator[tuple[str, np.ndarray]]:
-    for part in ("users", "posters", "listings", "events"):
+    for part in ("users", "posters", "listings", "events", "impressions"):
         for name, values in vars(getattr(world, part)).items():
             yield f"{part}.{name}", values
 
@@ -259,6 +259,53 @@ def test_alike_users_choose_alike(small: World) -> None:
     assert np.mean(alike) > 4 * np.mean(other)
 
 
+def test_feeds_are_given_before_what_comes_of_them(world: World) -> None:
+    shown, listings = world.impressions, world.listings
+    assert len(shown) == SCALES[world.scale].impressions
+    assert (np.diff(shown.created_at) >= 0).all()
+    assert shown.created_at.min() >= START and shown.created_at.max() < END
+    assert (shown.created_at >= world.users.created_at[shown.user]).all()
+    assert (shown.created_at >= listings.created_at[shown.listing]).all()
+    assert (shown.created_at < listings.ends_at()[shown.listing]).all()
+    assert (world.posters.user[listings.poster[shown.listing]] != shown.user).all()
+    assert shown.score.min() > 0 and shown.score.max() < 1
+    # A feed is a user and a time: positions from 1 without gaps, no listing twice, one profile.
+    feeds: dict[tuple[int, int], list[int]] = {}
+    for row, feed in enumerate(zip(shown.user.tolist(), shown.created_at.tolist(), strict=True)):
+        feeds.setdefault(feed, []).append(row)
+    for rows in feeds.values():
+        assert shown.position[rows].tolist() == list(range(1, len(rows) + 1))
+        assert len(set(shown.listing[rows].tolist())) == len(rows)
+        assert len(set(shown.profile[rows].tolist())) == 1
+        assert (np.diff(shown.score[rows]) < 0).all()
+
+
+def test_what_is_shown_is_clicked_the_more_the_higher_it_stands(world: World) -> None:
+    shown, events = world.impressions, world.events
+    clicks: dict[tuple[int, int], list[int]] = {}
+    is_click = events.type == CLICK
+    for user, listing, at in zip(
+        events.user[is_click].tolist(),
+        events.listing[is_click].tolist(),
+        events.created_at[is_click].tolist(),
+        strict=True,
+    ):
+        clicks.setdefault((user, listing), []).append(at)
+    is_clicked = np.array(
+        [
+            any(at <= click <= at + DAY for click in clicks.get((user, listing), ()))
+            for user, listing, at in zip(
+                shown.user.tolist(), shown.listing.tolist(), shown.created_at.tolist(), strict=True
+            )
+        ]
+    )
+    assert 0.03 < is_clicked.mean() < 0.12
+    assert is_clicked[shown.position <= 3].mean() > 1.5 * is_clicked[shown.position > 8].mean()
+    assert is_clicked[shown.profile == 0].mean() > 1.1 * is_clicked[shown.profile == 1].mean()
+    late = shown.created_at > END - 30 * DAY
+    assert is_clicked[late].mean() > 1.1 * is_clicked[~late].mean()
+
+
 def test_titles_can_be_read(world: World) -> None:
     texts = list(synth_staging.texts_of(world.listings.take(slice(200))))
     topics = world.listings.topic[:200].tolist()
@@ -276,6 +323,8 @@ def test_hold_out_splits_at_an_instant() -> None:
     assert past.listings.created_at.max() <= until < held_out.created_at.min()
     assert past.events.created_at.max() <= until
     assert past.events.listing.max() < len(past.listings)
+    assert past.impressions.created_at.max() <= until
+    assert past.impressions.listing.max() < len(past.listings)
     assert held_out.listing.max() < len(past.listings)
     later = np.sum(world.events.created_at > until)
     assert 0.3 * later < len(held_out) < later
@@ -302,7 +351,7 @@ def test_it_loads_and_ends_now_and_twice_is_once(
     instance: Instance, scratch_name: str, scratch: psycopg.Connection
 ) -> None:
     done = synthesize(instance, scratch_name, "synth", "--scale", "tiny")
-    assert "2,000 listings, 20,000 interactions in " in done.stdout
+    assert "2,000 listings, 20,000 interactions, 20,000 impressions in " in done.stdout
 
     def facts() -> tuple:
         return scratch.execute(
@@ -314,7 +363,10 @@ def test_it_loads_and_ends_now_and_twice_is_once(
                 (select md5(string_agg(i::text, '' order by i.event_id))
                     from feed.user_interactions as i),
                 (select md5(string_agg(m::text, '' order by m.listing_id))
-                    from feed.engagement_metrics as m)
+                    from feed.engagement_metrics as m),
+                (select md5(string_agg(i::text, '' order by i.ticket, i.user_uid))
+                    from feed.feed_impressions as i),
+                (select count(*) from analytics.stale_days)
             """
         ).fetchone()
 

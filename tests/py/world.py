@@ -37,6 +37,8 @@ KEPT = (
     "feed.ticket_keys",
     "feed.data_lifetimes",
     "ml.training_parameters",
+    "analytics.targets",
+    "analytics.refresh_parameters",
 )
 
 
@@ -58,12 +60,14 @@ def tables(connection: psycopg.Connection, schemas: Iterable[str] = ("feed", "ml
 def empty(connection: psycopg.Connection) -> None:
     """Takes all data out of a database, whatever its triggers say."""
     views = "feed.trending_listings"
-    names = [name for name in tables(connection) if name not in (*KEPT, views)]
+    schemas = ("feed", "ml", "analytics")
+    names = [name for name in tables(connection, schemas) if name not in (*KEPT, views)]
     with connection.transaction():
         connection.execute("set local session_replication_role = replica")
         connection.execute(f"truncate {', '.join(names)} restart identity")
         connection.execute("insert into ml.current_model default values")
         connection.execute("update feed.engagement_scale set ceiling = minimum_ceiling")
+        connection.execute("update analytics.refresh_parameters set recounted_at = null")
     connection.execute(f"refresh materialized view {views}")
 
 

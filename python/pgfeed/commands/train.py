@@ -1,4 +1,4 @@
-"""pgfeed train: the daily, hourly and 15-minute jobs, now; or the training from outside."""
+"""pgfeed train: the jobs that compute, now; or the training from outside."""
 
 import json
 import time
@@ -9,7 +9,7 @@ import psycopg
 
 from pgfeed.progress import Stages
 
-JOBS = ("train_models", "refresh_engagement", "refresh_trending")
+JOBS = ("train_models", "refresh_engagement", "refresh_trending", "refresh_analytics")
 
 # How long a run that is under way, pg_cron's perhaps, is waited for.
 WAIT_SECONDS = 1800.0
@@ -69,7 +69,7 @@ def run_job_when_free(
 
 
 def train_inside(stages: Stages) -> None:
-    """The three jobs, one after the other, in the server."""
+    """The jobs, one after the other, in the server."""
     with psycopg.connect(autocommit=True, application_name="pgfeed train") as connection:
         for job in JOBS:
             with stages.stage(job):
@@ -105,7 +105,7 @@ def train_outside(dsn: str, stages: Stages) -> None:
 @click.command()
 @click.option("--dsn", default="", help="Train in this process, on the database of this DSN.")
 def train(dsn: str) -> None:
-    """Run the training and the two refreshing jobs now, in the server.
+    """Run the training and the refreshing jobs now, in the server.
 
     With --dsn only the training, in this process: for a server without Python, and to spare
     the server's processors. The PG… variables name the database otherwise. When it fails or

@@ -18,6 +18,10 @@ begin
                 from pg_catalog.pg_partition_tree('feed.user_interactions') as p
                 where p.isleaf
                 union all
+                select p.relid
+                from pg_catalog.pg_partition_tree('feed.feed_impressions') as p
+                where p.isleaf
+                union all
                 select 'feed.user_listing_states'::regclass
                 union all
                 select 'feed.engagement_metrics'::regclass

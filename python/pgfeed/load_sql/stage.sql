@@ -6,6 +6,7 @@ drop table if exists
     pg_temp.staged_posters,
     pg_temp.staged_listings,
     pg_temp.staged_interactions,
+    pg_temp.staged_impressions,
     pg_temp.staged_user_tags,
     pg_temp.staged_clock;
 
@@ -64,6 +65,16 @@ create temporary table staged_interactions (
     event_id uuid not null
 );
 
+-- What feeds showed; profile_number counts the profiles of pgfeed.synth from 1.
+create temporary table staged_impressions (
+    user_uid uuid not null,
+    listing_id uuid not null,
+    position integer not null,
+    score double precision not null,
+    profile_number smallint not null,
+    created_at timestamptz not null
+);
+
 create temporary table staged_user_tags (
     line integer not null,
     user_uid uuid not null,
@@ -80,6 +91,7 @@ grant select, delete on
     staged_posters,
     staged_listings,
     staged_interactions,
+    staged_impressions,
     staged_user_tags,
     staged_clock
 to feed_owner;

@@ -12,7 +12,7 @@ create table feed.feed_impressions (
     score double precision not null,
     profile_name text not null references feed.ranking_profiles,
     created_at timestamptz not null default now(),
-    primary key (user_uid, created_at, listing_id)
+    primary key (user_uid, listing_id, created_at)
 ) partition by range (created_at);
 
 comment on table feed.feed_impressions is
@@ -26,7 +26,7 @@ comment on column feed.feed_impressions.profile_name is 'Ranked by which profile
 comment on column feed.feed_impressions.created_at is
 'When the feed gave it, as the ticket says: a ticket sent again finds its own row.';
 comment on index feed.feed_impressions_pkey is
-'One impression a ticket; a user''s own impressions.';
+'One impression a ticket; a user''s own impressions; which one an interaction came from.';
 
 create index feed_impressions_listing_idx on feed.feed_impressions (listing_id);
 comment on index feed.feed_impressions_listing_idx is
@@ -35,6 +35,10 @@ comment on index feed.feed_impressions_listing_idx is
 create index feed_impressions_profile_idx on feed.feed_impressions (profile_name);
 comment on index feed.feed_impressions_profile_idx is
 'Serves the foreign key and click rates by profile.';
+
+create index feed_impressions_time_idx on feed.feed_impressions using brin (created_at);
+comment on index feed.feed_impressions_time_idx is
+'Serves jobs.refresh_analytics: the impressions of some days.';
 
 create table feed.ticket_keys (
     key_no integer generated always as identity primary key,

@@ -68,9 +68,32 @@ $$);
 -- The tables that have rights by column are below; theirs here are those on the whole table.
 select pg_temp.write('relation', $$
                                anon  authenticated  service_role  feed_analyst
+analytics.application_curves   -     -              -             -
+analytics.cities               -     -              -             -
+analytics.component_counts     -     -              -             -
+analytics.component_distribution  -   -              -             r
+analytics.coverage             -     -              -             r
+analytics.coverage_counts      -     -              -             -
+analytics.coverage_course      -     -              -             r
+analytics.daily_counts         -     -              -             -
+analytics.daily_metrics        -     -              -             r
+analytics.engagement_inequality  -   -              -             r
+analytics.feed_counts          -     -              -             -
+analytics.feed_latency         -     -              -             r
+analytics.feed_quality         -     -              -             r
+analytics.funnel               -     -              -             r
 analytics.job_health           -     -              -             r
+analytics.job_runs             -     -              -             r
 analytics.listing_engagement   -     -              -             r
+analytics.quality_by_city      -     -              -             r
+analytics.quality_by_position  -     -              -             r
+analytics.quality_by_profile   -     -              -             r
+analytics.refresh_parameters   -     -              -             -
+analytics.stale_days           -     -              -             -
+analytics.targets              -     -              -             -
+analytics.trending_course      -     -              -             r
 analytics.trending_listings    -     -              -             r
+analytics.view_definitions     -     -              -             r
 api.listings                   r     raw            raw           -
 api.my_interactions            -     r              r             -
 api.my_listings                -     r              r             -
@@ -119,6 +142,8 @@ ml.tag_projections             -     -              -             -
 ml.training_parameters         -     -              -             -
 ml.user_neighbors              -     -              -             -
 ml.user_vectors                -     -              -             -
+ops.access_logs                -     -              -             -
+ops.request_counts             -     -              -             -
 ops.source_files               -     -              -             -
 ops.wrong_counters             -     -              -             -
 ops.wrong_keys                 -     -              -             -
@@ -152,6 +177,7 @@ $$);
 
 select pg_temp.write('sequence', $$
                                     anon  authenticated  service_role  feed_analyst
+analytics.stale_days_mark_no_seq    -     -              -             -
 feed.block_versions                 -     -              -             -
 feed.listing_changes_change_no_seq  -     -              -             -
 feed.listings_listing_no_seq        -     -              -             -
@@ -160,6 +186,7 @@ feed.ticket_keys_key_no_seq         -     -              -             -
 feed.users_user_no_seq              -     -              -             -
 jobs.runs_run_id_seq                -     -              -             -
 ml.models_model_id_seq              -     -              -             -
+ops.access_logs_log_no_seq          -     -              -             -
 $$);
 
 select pg_temp.write('type', $$
@@ -172,6 +199,17 @@ $$);
 -- the owner (feed_owner) or of a superuser. Each definer function checks its caller itself.
 select pg_temp.write('function', $$
                                           runs_as    anon  authenticated  service_role  feed_analyst
+analytics.application_curve               caller     -     -              -             -
+analytics.attributed_events               caller     -     -              -             -
+analytics.city_of                         caller     -     -              -             -
+analytics.counted_events                  caller     -     -              -             -
+analytics.day_of                          caller     -     -              -             -
+analytics.day_start                       caller     -     -              -             -
+analytics.first_kept_day                  caller     -     -              -             -
+analytics.reach                           caller     -     -              -             -
+analytics.refresh_cities                  caller     -     -              -             -
+analytics.refresh_days                    caller     -     -              -             -
+analytics.sampled_components              caller     -     -              -             -
 api.delete_my_data                        owner      -     X              X             -
 api.explain_listing                       owner      -     X              X             -
 api.export_my_data                        owner      -     X              X             -
@@ -260,6 +298,7 @@ jobs.begin_run                            caller     -     -              -     
 jobs.end_run                              caller     -     -              -             -
 jobs.keep_house                           caller     -     -              -             -
 jobs.lock_key                             caller     -     -              -             X
+jobs.refresh_analytics                    caller     -     -              -             -
 jobs.refresh_engagement                   caller     -     -              -             -
 jobs.refresh_trending                     caller     -     -              -             -
 jobs.schedule_all                         caller     -     -              -             -
@@ -271,6 +310,9 @@ ml.project_listings                       caller     -     -              -     
 ml.publish_lock_key                       caller     -     -              -             -
 ml.train                                  caller     -     -              -             -
 ml.write_listing_vectors                  owner      -     -              -             -
+ops.bucket_latency                        caller     -     -              -             X
+ops.count_requests                        caller     -     -              -             -
+ops.latency_bucket                        caller     -     -              -             -
 ops.recount                               caller     -     -              -             -
 $$);
 

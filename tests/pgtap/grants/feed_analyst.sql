@@ -1,7 +1,7 @@
 -- feed_analyst: reads analytics, nothing else.
 
 begin;
-select plan(11);
+select plan(13);
 
 select tests.user('ann', lat => 47, lon => 8);
 select tests.listing('bicycle', poster => 'pat');
@@ -16,7 +16,10 @@ select results_eq(
 select lives_ok('select from analytics.trending_listings', 'it sees what trends');
 select results_eq(
     'select job from analytics.job_health order by job',
-    $$values ('keep_house'), ('refresh_engagement'), ('refresh_trending'), ('train_models')$$,
+    $$
+    values ('keep_house'), ('refresh_analytics'), ('refresh_engagement'), ('refresh_trending'),
+    ('train_models')
+    $$,
     'it sees how the jobs fare'
 );
 select is_empty(
@@ -40,7 +43,9 @@ from
         ('select from ml.user_vectors', 'nor what was learned of them'),
         ('select from api.listings', 'it is no client'),
         ('select api.get_feed()', 'it has no feed'),
-        ('call jobs.refresh_engagement()', 'it runs no job')
+        ('call jobs.refresh_engagement()', 'it runs no job'),
+        ('select from analytics.feed_counts', 'it reads views, not what they stand on'),
+        ('select analytics.refresh_days(current_date, current_date)', 'and counts nothing')
     ) as c (query, description);
 
 select finish();

@@ -292,3 +292,35 @@ begin atomic
 end;
 
 comment on function tests.neighbors is 'Whom the training would have found similar to a user.';
+
+create or replace function tests.impression(
+    user_name text,
+    listing_name text,
+    at timestamptz default now(),
+    "position" integer default 1,
+    profile_name text default 'default'
+)
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform feed.ensure_partitions(at, at);
+
+    insert into feed.feed_impressions (
+        ticket, user_uid, listing_id, position, score, profile_name, created_at
+    )
+    values (
+        'made by a test',
+        tests.user_uid(user_name),
+        tests.listing_id(listing_name),
+        impression.position,
+        0.5,
+        impression.profile_name,
+        at
+    );
+end;
+$$;
+
+comment on function tests.impression is 'A row of a feed that was on a screen.';

@@ -49,6 +49,7 @@ select results_eq(
     $$
     values
     ('keep_house', 'failed', null::interval, null::boolean),
+    ('refresh_analytics', null, null, null),
     ('refresh_engagement', null, null, null),
     ('refresh_trending', 'finished', '1 second', false),
     ('train_models', 'finished', '20 minutes', true)
