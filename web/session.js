@@ -41,6 +41,12 @@ export const session = {
   /** authenticated, feed_analyst, ..., or null. */
   role: () => claims()?.role ?? null,
 
+  /** When the token ends, a Date; null if it does not say. */
+  expiresAt() {
+    const seconds = claims()?.exp;
+    return seconds ? new Date(1000 * seconds) : null;
+  },
+
   signIn(token) {
     sessionStorage.setItem(KEY, token);
     notice();
