@@ -34,6 +34,8 @@ const timeFormat = new Intl.DateTimeFormat("en-GB", {
 export const day = known((value) => dayFormat.format(new Date(value)));
 export const time = known((value) => timeFormat.format(new Date(value)));
 
+export const clock = (value) => new Date(value).toISOString().slice(11, 16);
+
 export const age = known((value) => {
   const past = Math.max(0, (Date.now() - new Date(value).getTime()) / 1000);
   if (past < 60) return "just now";

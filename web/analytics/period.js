@@ -24,3 +24,7 @@ export const midnight = (date) => Date.parse(`${date}T00:00:00Z`);
 
 // As much of a period as a view has: some are kept for fewer days.
 export const within = (whole, most) => (whole.days <= most ? whole : period(most, whole.to));
+
+// From where to draw: not a month of nothing where counting began today.
+export const drawnFrom = ({ from, to }, moments) =>
+  Math.max(from, Math.min(to - DAY, ...moments));

@@ -13,7 +13,8 @@ Chart.defaults.responsive = true;
 Chart.defaults.maintainAspectRatio = false;
 Chart.defaults.plugins.legend.display = false;
 
-const DAY = 86400000;
+const HOUR = 3600000;
+const DAY = 24 * HOUR;
 
 export const timeOf = (value) => new Date(value).getTime();
 
@@ -25,15 +26,21 @@ const base = (theme) => ({
   ticks: { color: theme.muted, font: theme.font, padding: 6 },
 });
 
-// Midnights between two moments, at most seven of them, the last ones first to be kept.
-function midnights(from, to, most = 7) {
-  const first = Math.ceil(from / DAY);
-  const last = Math.floor(to / DAY);
-  const step = Math.max(1, Math.ceil((last - first + 1) / most));
+const STEPS = [HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY];
+
+// Round moments between two, at most so many, the last one always: hours, or midnights.
+function moments(from, to, most) {
+  const step = STEPS.find((one) => (to - from) / one <= most)
+    ?? DAY * Math.ceil((Math.floor(to / DAY) - Math.ceil(from / DAY) + 1) / most);
   const found = [];
-  for (let number = last; number >= first; number -= step) found.unshift({ value: number * DAY });
+  const unit = Math.min(step, DAY);
+  for (let value = Math.floor(to / unit) * unit; value >= from; value -= step) {
+    found.unshift({ value });
+  }
   return found;
 }
+
+const momentText = (value) => (value % DAY ? format.clock(value) : format.day(value));
 
 const timeAxis = (theme, from, to) => ({
   ...base(theme),
@@ -42,10 +49,10 @@ const timeAxis = (theme, from, to) => ({
   max: to,
   grid: { display: false },
   afterBuildTicks: (axis) => {
-    axis.ticks = midnights(from, to, axis.width < 300 ? 4 : 7);
+    axis.ticks = moments(from, to, axis.width < 300 ? 4 : 7);
   },
   ticks: {
-    ...base(theme).ticks, maxRotation: 0, callback: (value) => format.day(value),
+    ...base(theme).ticks, maxRotation: 0, callback: momentText,
   },
 });
 

@@ -60,7 +60,7 @@ export default {
           ]),
         }),
         plot(`Lorenz curves. ${summary}`, lorenz({
-          curves, across: "the listings or posters with fewest applications",
+          curves, across: "the part with fewest applications",
           up: "their share of all applications",
         }), "square"),
       ],

@@ -3,7 +3,7 @@
 import { plot } from "../card.js";
 import { element, prose, scrolling, table } from "../dom.js";
 import * as format from "../format.js";
-import { within } from "../period.js";
+import { drawnFrom, within } from "../period.js";
 import { runs } from "../plot.js";
 
 const MOST_RUNS = 5000;
@@ -107,7 +107,11 @@ export default {
           ? plot(
             `Finished runs over ${period.days} days as a share of their targets: ${jobs.map((job) =>
               `${job.job} ${job.points.length} runs, ${job.over} over`).join("; ")}.`,
-            runs({ jobs, from: period.from, to: period.to }))
+            runs({
+              jobs,
+              from: drawnFrom(period, jobs.flatMap(({ points }) => points.map(({ x }) => x))),
+              to: period.to,
+            }))
           : element("div", { class: "nothing" },
             element("p", { class: "what" }, `No run was finished in these ${period.days} days.`),
             element("p", {},

@@ -3,7 +3,7 @@
 import { plot } from "../card.js";
 import { element } from "../dom.js";
 import * as format from "../format.js";
-import { within } from "../period.js";
+import { drawnFrom, within } from "../period.js";
 import { course, timeOf } from "../plot.js";
 
 const PERCENTILES = [["p50", "p50_ms"], ["p95", "p95_ms"], ["p99", "p99_ms"]];
@@ -65,7 +65,7 @@ export default {
               colour,
               points: withGaps(feed.map((row) => ({ x: timeOf(row.hour), y: row[column] }))),
             })),
-            from: period.from,
+            from: drawnFrom(period, feed.map((row) => timeOf(row.hour))),
             to: period.to,
             write: format.milliseconds,
             target,
