@@ -39,6 +39,7 @@ else
     AS_SERVER=(env -C /)
 fi
 as_server() { "${AS_SERVER[@]}" "$@"; }
+own() { ((EUID != 0)) || chown "$SERVER_USER": "$@"; }
 
 short_hash() { printf '%s' "$1" | sha256sum | cut -c1-8; }
 
@@ -95,12 +96,14 @@ place() {
     export PGFEED_HOME
 
     VENV=$TOOLS/venv
+    VENDOR_DIR=$TOOLS/vendor
     DATA_DIR=$PGFEED_HOME/data
     RUN_DIR=$PGFEED_HOME/run
     LOG_DIR=$PGFEED_HOME/log
     CONF_DIR=$PGFEED_HOME/conf
     ENV_FILE=$PGFEED_HOME/env
     SECRET_FILE=$PGFEED_HOME/jwt.secret
+    DEMO_DIR=$PGFEED_HOME/demo
     POSTGREST=${PGFEED_POSTGREST:-}
     if [[ -z $POSTGREST ]]; then
         case $(uname -m) in

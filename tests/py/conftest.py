@@ -155,6 +155,29 @@ def here(quiet: None, instance: Instance, gateway: httpx.Client) -> Iterator[wor
     town.close()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """Chromium. A module's own: its driver keeps an event loop running while it is open."""
+    # Here, because it is only there once bin/install --test has run.
+    from browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visitor(browser: object, instance: Instance, tools: Path) -> Iterator[object]:
+    """Somebody who opens pages; in the end the browser must have had nothing to complain about."""
+    from browser import Visitor
+
+    visitor = Visitor(browser, instance, tools)
+    try:
+        yield visitor
+        assert visitor.unexpected() == []
+    finally:
+        visitor.close()
+
+
 @pytest.fixture
 def refused(here: world.Town, db: psycopg.Connection) -> Callable[..., dict]:
     """Sends a request that must fail with a status, and sees that nothing has changed."""

@@ -276,6 +276,37 @@ def test_killed_in_the_middle_it_loses_and_doubles_nothing(
     assert value(scratch, TOTAL) == 100
 
 
+def test_it_follows_through_a_rotation_and_a_lost_connection(
+    instance: Instance, scratch: psycopg.Connection, scratch_name: str, log: Path
+) -> None:
+    write(log, 0, 3)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pgfeed", "access-log", "--follow", "--every", "0.1", str(log)],
+        env=instance.environment
+        | {"PGDATABASE": scratch_name, "PYTHONPATH": str(REPOSITORY / "python")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: value(scratch, TOTAL) == 3, "what was there is counted")
+        log.rename(log.with_name("access.log.1"))
+        write(log, 10, 2)
+        until(lambda: value(scratch, TOTAL) == 5, "and the new log")
+        scratch.execute(
+            """
+            select pg_terminate_backend(a.pid) from pg_stat_activity as a
+            where a.application_name = 'pgfeed access-log' and a.datname = current_database()
+            """
+        )
+        write(log, 12, 4)
+        until(lambda: value(scratch, TOTAL) == 9, "it has connected again")
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        _, told = process.communicate()
+    assert "trying again in 0.1 s" in told
+
+
 # ---------------------------------------------------------------------- the instance's own
 
 

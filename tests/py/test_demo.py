@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from harness import clean_environment, run
@@ -67,6 +68,11 @@ def test_demo_twice(clone: Clone) -> None:
     assert "best first" in first.stdout
     assert re.search(r"Gateway +http://127\.0\.0\.1:\d+", first.stdout)
     assert len(re.findall(r"^ +\d+  \S", first.stdout, re.MULTILINE)) == 10
+    page = re.search(r"Page +(http://\S+/) ", first.stdout).group(1)
+    assert "<title>pgfeed</title>" in httpx.get(page, trust_env=False).text
+    people = httpx.get(f"{page}demo/users.json", trust_env=False).json()
+    assert [person["role"] for person in people] == ["authenticated"] * 10 + ["feed_analyst"]
+    assert (clone.folder / ".pgfeed/demo/users.json").stat().st_mode & 0o777 == 0o600
     before = clone.listings()
     assert before == 2000
 

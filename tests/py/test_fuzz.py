@@ -414,7 +414,7 @@ def test_what_was_found_before(judge: Judge) -> None:
             (("User-Agent", b"\x98"),),
             b"",
         ),
-        (404, "GET", "/index.html", (), b""),
+        (404, "GET", "/nothing.html", (), b""),
         (405, "PATCH", "/healthz", JSON, b"{}"),
         (405, "DELETE", "/rest/v1/", JSON, b"1"),
         (406, "PATCH", preferences, (*JSON, ("Accept", one)), b"{}"),

@@ -517,7 +517,7 @@ def test_statement_timeout_is_503(instance: Instance, user: Caller, db: psycopg.
 
 
 def test_security_headers(user: Caller) -> None:
-    for path in ("/api/v1/feed", "/api/v1/nothing", "/"):
+    for path in ("/api/v1/feed", "/api/v1/nothing", "/api/v1/"):
         answer = user.get(path)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["cache-control"] == "no-store"

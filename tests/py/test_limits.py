@@ -268,6 +268,9 @@ def timeout_call(instance: Instance, db: psycopg.Connection) -> Iterator[str]:
         create function api.test_timeout() returns text language sql stable
         return current_setting('statement_timeout');
         grant execute on function api.test_timeout() to anon, authenticated, service_role;
+        create view analytics.test_timeout as
+            select current_setting('statement_timeout') as timeout;
+        grant select on analytics.test_timeout to feed_analyst;
         notify pgrst, 'reload schema';
         """
     )
@@ -278,13 +281,22 @@ def timeout_call(instance: Instance, db: psycopg.Connection) -> Iterator[str]:
                 break
             time.sleep(0.05)
         yield path
-    db.execute("drop function api.test_timeout(); notify pgrst, 'reload schema'")
+    db.execute("drop function api.test_timeout(); drop view analytics.test_timeout")
+    db.execute("notify pgrst, 'reload schema'")
 
 
 def test_a_request_has_its_roles_time(here: Town, timeout_call: str) -> None:
     """Given up after that, it is a 503: test_gateway.py."""
     for caller, timeout in ((None, "5s"), (str(uuid.uuid4()), "10s"), ("service_role", "25s")):
         assert here.ask(caller, timeout_call) == timeout
+    headers = here.instance.authorization(role="feed_analyst")
+    answer = here.call(None, "GET", "/api/v1/analytics/test_timeout", headers=headers)
+    assert answer.json() == [{"timeout": "15s"}]
+
+
+def test_an_analyst_who_logs_in_has_time(instance: Instance) -> None:
+    with instance.connect(user="feed_analyst") as connection:
+        assert connection.execute("show statement_timeout").fetchone() == ("5min",)
 
 
 def test_a_forgotten_transaction_ends(instance: Instance) -> None:

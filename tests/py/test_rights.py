@@ -26,7 +26,7 @@ RPC = "/rest/v1/rpc"
 # they posted, {other} somebody else's; bodies are in BODIES.
 MATRIX = """
                                                    nobody  user  service_role  feed_analyst
-GET    /rest/v1/                                   yes     yes   yes           no
+GET    /rest/v1/                                   yes     yes   yes           yes
 GET    /rest/v1/listings                           yes     yes   yes           no
 POST   /rest/v1/listings                           no      yes   yes           no
 PATCH  /rest/v1/listings?listing_id=eq.{listing}   no      yes   yes           no
@@ -71,6 +71,9 @@ GET    /api/v1/trending                            yes     yes   yes           n
 GET    /api/v1/preferences                         no      yes   yes           no
 PATCH  /api/v1/preferences                         no      yes   yes           no
 POST   /api/v1/feed/impressions                    no      yes   yes           no
+GET    /api/v1/analytics                           no      no    no            yes
+GET    /api/v1/analytics/job_health                no      no    no            yes
+POST   /api/v1/analytics/job_health                405     405   405           405
 GET    /healthz                                    yes     yes   yes           yes
 POST   /rest/v1/rpc/delete_my_data                 no      yes   yes           no
 """
@@ -391,7 +394,7 @@ def test_what_is_not_there(here: Town, ann: Ann, caller: str | None) -> None:
 
 
 OTHER_SCHEMAS = [
-    *("feed", "ml", "identity", "jobs", "ops", "analytics", "ext", "cron"),
+    *("feed", "ml", "identity", "jobs", "ops", "ext", "cron"),
     *("pg_catalog", "information_schema", "API", "api,feed", "''"),
 ]
 

@@ -87,7 +87,9 @@ def test_down_keeps_the_data_and_the_ports(fresh_instance: Make) -> None:
     user_uid = uuid.uuid4()
     with fresh.connect() as connection:
         connection.execute("insert into feed.users (user_uid) values (%s)", (user_uid,))
-    running, values = pids(fresh), fresh.values
+    running = pids(fresh) | {"log-reader": fresh.pid("log-reader")}
+    values = fresh.values
+    assert all(is_running(pid) for pid in running.values())
     assert is_well(fresh)
 
     fresh.down()
@@ -101,6 +103,7 @@ def test_down_keeps_the_data_and_the_ports(fresh_instance: Make) -> None:
     fresh.up()
     assert fresh.values == values
     assert is_well(fresh)
+    assert is_running(fresh.pid("log-reader"))
     with fresh.connect() as connection:
         query = "select count(*) from feed.users where user_uid = %s"
         assert connection.execute(query, (user_uid,)).fetchone() == (1,)

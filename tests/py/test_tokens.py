@@ -154,7 +154,6 @@ def test_no_token(here: Town, refused: Callable, headers: dict) -> None:
         ("authenticator", 403),
         ("none", 403),
         ("pg_read_all_data", 403),
-        ("feed_analyst", 403),
         # PostgREST 12 has one answer to a role that does not exist, before any code of ours runs.
         ("nobody", 400),
         ("AUTHENTICATED", 400),

@@ -36,6 +36,12 @@ begin
     );
     -- A materialised view refreshes concurrently through a temporary table of its owner.
     execute format('grant temporary on database %I to feed_owner', current_database());
+    -- An analyst who logs in has time. PostgREST does not set what is for one database, and so
+    -- keeps to what the role has everywhere.
+    execute format(
+        'alter role feed_analyst in database %I set statement_timeout = ''5min''',
+        current_database()
+    );
 end;
 $$;
 
@@ -56,7 +62,7 @@ grant feed_owner to feed_worker;
 alter role anon set statement_timeout = '5s';
 alter role authenticated set statement_timeout = '10s';
 alter role service_role set statement_timeout = '25s';
-alter role feed_analyst set statement_timeout = '5min';
+alter role feed_analyst set statement_timeout = '15s';
 
 -- A transaction that its client forgot holds locks, and dead rows everywhere.
 alter role authenticator set idle_in_transaction_session_timeout = '30s';

@@ -11,6 +11,7 @@ begin
         current_database()
     );
     execute format('grant connect, temporary on database %I to public', current_database());
+    execute format('alter role feed_analyst in database %I reset all', current_database());
 
     foreach wanted in array array[
         'authenticator', 'feed_worker', 'feed_analyst', 'service_role', 'authenticated', 'anon',

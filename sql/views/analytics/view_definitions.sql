@@ -4,7 +4,7 @@ create or replace view analytics.view_definitions as
 select
     c.relname::text as view_name,
     obj_description(c.oid, 'pg_class') as description,
-    pg_get_viewdef(c.oid, true) as definition
+    ops.view_sql(c.oid) as definition
 from pg_catalog.pg_class as c
 where
     c.relnamespace = 'analytics'::regnamespace

@@ -52,7 +52,7 @@ analytics  -     -              -             U             -              UC   
 api        U     U              U             -             -              UC           -
 ext        U     U              U             U             U              U            U
 feed       U     U              U             -             -              UC           -
-identity   U     U              U             -             -              UC           -
+identity   U     U              U             U             -              UC           -
 jobs       -     -              -             -             -              UC           -
 ml         -     -              -             -             -              UC           -
 ops        -     -              -             -             -              UC           -
@@ -86,6 +86,7 @@ analytics.job_health           -     -              -             r
 analytics.job_runs             -     -              -             r
 analytics.listing_engagement   -     -              -             r
 analytics.quality_by_city      -     -              -             r
+analytics.quality_by_day       -     -              -             r
 analytics.quality_by_position  -     -              -             r
 analytics.quality_by_profile   -     -              -             r
 analytics.refresh_parameters   -     -              -             -
@@ -289,11 +290,11 @@ feed.user_context                         caller     -     -              -     
 feed.weighted_components                  caller     -     -              -             -
 feed.write_preferences                    caller     -     X              X             -
 identity.acting_for                       caller     -     -              -             -
-identity.caller_role                      caller     X     X              X             -
-identity.check_request                    caller     X     X              X             -
-identity.claims                           caller     X     X              X             -
+identity.caller_role                      caller     X     X              X             X
+identity.check_request                    caller     X     X              X             X
+identity.claims                           caller     X     X              X             X
 identity.is_service                       caller     -     -              -             -
-identity.user_uid                         caller     X     X              X             -
+identity.user_uid                         caller     X     X              X             X
 jobs.begin_run                            caller     -     -              -             -
 jobs.end_run                              caller     -     -              -             -
 jobs.keep_house                           caller     -     -              -             -
@@ -314,6 +315,7 @@ ops.bucket_latency                        caller     -     -              -     
 ops.count_requests                        caller     -     -              -             -
 ops.latency_bucket                        caller     -     -              -             -
 ops.recount                               caller     -     -              -             -
+ops.view_sql                              caller     -     -              -             X
 $$);
 
 -- Every role of the cluster that is neither PostgreSQL's own nor a superuser.
@@ -328,13 +330,14 @@ feed_worker    yes    yes      -          -           -         -
 service_role   -      yes      yes        -           -         -
 $$);
 
--- How long a statement may take, and how long a transaction may do nothing.
+-- How long a statement may take, and how long a transaction may do nothing, over HTTP. (An
+-- analyst who logs in has 5 minutes, by a setting of the database: tests/py/test_limits.py.)
 select pg_temp.write('setting', $$
                statement_timeout  idle_in_transaction_session_timeout
 anon           5s                 -
 authenticated  10s                -
 authenticator  -                  30s
-feed_analyst   5min               1min
+feed_analyst   15s                1min
 feed_owner     -                  -
 feed_worker    -                  -
 service_role   25s                -
@@ -568,6 +571,7 @@ select
         cross join unnest(d.setconfig) as c (line)
         where
             d.setrole = r.oid
+            and d.setdatabase = 0
             and split_part(c.line, '=', 1) = s.setting
     )
 from roles as r
