@@ -42,13 +42,20 @@ function signInForm() {
   element("button", { class: "button primary" }, "Sign in"));
 }
 
+// The marketplace's own page, where there is one: <meta name="sign-in"> in index.html.
+function signInLink() {
+  const place = document.querySelector('meta[name="sign-in"]')?.content;
+  return place && element("p", {},
+    element("a", { class: "button primary", href: place }, "Sign in"));
+}
+
 export function gate(error, again) {
   const [title, text] = reason(error);
   const isAboutTheToken = error === null || [401, 403].includes(error.status);
   return [
     element("h2", {}, title),
     element("p", {}, text),
-    isAboutTheToken ? signInForm()
+    isAboutTheToken ? signInLink() ?? signInForm()
       : element("button", { class: "button primary", type: "button", onclick: again }, "Try again"),
   ];
 }
