@@ -1,5 +1,6 @@
 """What tests share: one instance for all, scratch databases, instances that may be broken."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -11,15 +12,54 @@ import psycopg
 import pytest
 
 import world
-from harness import REPOSITORY, Instance, run
+from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, copy_cluster, run
 
 TEMPLATE = "pgfeed_template"
 HELPERS = REPOSITORY / "tests/pgtap/helpers"
 
+# Files that take longest, in this order, before all others: several processes then end together.
+LONGEST = (
+    "test_demo",
+    "test_setup",
+    "test_lint",
+    "test_crash",
+    "test_fuzz",
+    "test_pgtap",
+    "test_synth",
+    "test_engine_exact",
+    "test_jobs",
+    "test_bench",
+    "test_upgrade",
+    "test_training",
+    "test_doctor",
+    "test_engine_live",
+    "test_live_deploy",
+)
+
+# Set where several processes share the work: gw0, gw1, ...
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {f"{name}.py": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests have measured: record_property gets here from every process, print does not."""
+    reports = terminalreporter.getreports("passed")
+    figures = [
+        pair for report in reports if report.when == "call" for pair in report.user_properties
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for name, value in figures:
+            terminalreporter.write_line(f"{name}: {value}")
+
 
 @pytest.fixture(scope="session")
-def test_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where instances live. tests/run chooses it and clears it away; pytest alone does both."""
+def run_home() -> Iterator[Path]:
+    """The folder of the whole run: tests/run makes and removes it; pytest alone does both."""
     chosen = os.environ.get("PGFEED_TEST_HOME")
     if chosen:
         yield Path(chosen)
@@ -32,9 +72,62 @@ def test_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def instance(test_home: Path) -> Iterator[Instance]:
+def test_home(run_home: Path) -> Path:
+    """Where this process has its instances."""
+    folder = run_home / WORKER
+    folder.mkdir(mode=0o755, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def clusters(run_home: Path) -> Path:
+    """Stopped clusters to begin with: `deployed` by bin/up, `shared` with the template beside.
+
+    Whichever process needs them first makes them, for all.
+    """
+    folder = run_home / "clusters"
+    folder.mkdir(exist_ok=True)
+    is_ready = folder / "is_ready"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_ready.exists():
+            maker = Instance(folder / "maker")
+            maker.home.mkdir(exist_ok=True)
+            # Empty WAL need not be copied.
+            settings = POSTGRESQL_SETTINGS + "wal_recycle = off\nmin_wal_size = 32MB\n"
+            (maker.home / "postgresql.local.conf").write_text(settings)
+            maker.up("--no-http")
+            maker.down()
+            copy_cluster(maker.home / "data", folder / "deployed")
+            maker.up("--no-http", "--no-deploy")
+            make_template(maker)
+            maker.down()
+            (maker.home / "data").rename(folder / "shared")
+            is_ready.touch()
+    return folder
+
+
+def make_template(instance: Instance) -> None:
+    """A deployed database to copy scratch databases from, with pgTAP and its helpers."""
+    instance.bin("deploy", TEMPLATE)
+    with instance.connect(TEMPLATE) as connection:
+        connection.execute("create extension pgtap schema ext")
+        connection.execute("create extension plpgsql_check schema ext")
+    files = [word for helper in sorted(HELPERS.glob("*.sql")) for word in ("-f", helper)]
+    command = ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", *files)
+    run(*command, env=instance.environment | {"PGDATABASE": TEMPLATE})
+
+
+@pytest.fixture(scope="session")
+def deployed(clusters: Path) -> Path:
+    """What bin/up makes of nothing, without its servers: an instance may begin with a copy."""
+    return clusters / "deployed"
+
+
+@pytest.fixture(scope="session")
+def instance(test_home: Path, clusters: Path) -> Iterator[Instance]:
     """The instance that most tests share: up, deployed, with no data of its own."""
-    instance = Instance(test_home / "main")
+    instance = Instance(test_home / "main").begin_with(clusters / "shared")
     try:
         yield instance.up()
     finally:
@@ -43,16 +136,7 @@ def instance(test_home: Path) -> Iterator[Instance]:
 
 @pytest.fixture(scope="session")
 def template(instance: Instance) -> str:
-    """A deployed database to copy scratch databases from, with pgTAP and its helpers."""
-    instance.bin("deploy", TEMPLATE)
-    with instance.connect(TEMPLATE) as connection:
-        connection.execute("create extension pgtap schema ext")
-        connection.execute("create extension plpgsql_check schema ext")
-    for helper in sorted(HELPERS.glob("*.sql")):
-        run(
-            *("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", helper),
-            env=instance.environment | {"PGDATABASE": TEMPLATE},
-        )
+    """The name of a deployed database to copy scratch databases from."""
     return TEMPLATE
 
 
@@ -96,12 +180,12 @@ def token(instance: Instance) -> Callable[..., str]:
 
 
 @pytest.fixture
-def fresh_instance(test_home: Path) -> Iterator[Callable[..., Instance]]:
+def fresh_instance(test_home: Path, deployed: Path) -> Iterator[Callable[..., Instance]]:
     """Makes instances that a test may kill, fill or break."""
     made: list[Instance] = []
 
     def make(*options: str, name: str = "fresh") -> Instance:
-        fresh = Instance(test_home / f"{name}-{len(made)}")
+        fresh = Instance(test_home / f"{name}-{len(made)}").begin_with(deployed)
         made.append(fresh)
         return fresh.up(*options)
 

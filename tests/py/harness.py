@@ -57,6 +57,11 @@ def run(*command: str | Path, check: bool = True, **options: object) -> subproce
     return done
 
 
+def copy_cluster(cluster: Path, target: Path) -> None:
+    """Copies the data folder of a stopped PostgreSQL, owners and all."""
+    run("cp", "-a", "--reflink=auto", "-T", cluster, target)
+
+
 @dataclass
 class Instance:
     """One private cluster with its PostgREST and gateway."""
@@ -69,6 +74,12 @@ class Instance:
         """Runs a command of bin/ against this instance."""
         environment = clean_environment(PGFEED_HOME=str(self.home), **self.settings)
         return run(REPOSITORY / "bin" / name, *arguments, env=environment, **options)
+
+    def begin_with(self, cluster: Path) -> "Instance":
+        """Has for its own a copy of a stopped cluster that bin/up has made elsewhere."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        copy_cluster(cluster, self.home / "data")
+        return self
 
     def up(self, *options: str) -> "Instance":
         self.home.mkdir(parents=True, exist_ok=True)

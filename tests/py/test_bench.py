@@ -39,9 +39,10 @@ ALONE = {
 
 
 @pytest.fixture(scope="module")
-def home(test_home: Path) -> Iterator[Path]:
+def home(test_home: Path, deployed: Path) -> Iterator[Path]:
+    instance = Instance(test_home / "bench-tiny").begin_with(deployed)
     yield test_home
-    Instance(test_home / "bench-tiny").remove()
+    instance.remove()
 
 
 @pytest.fixture(scope="module")

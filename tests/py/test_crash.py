@@ -196,12 +196,13 @@ class Field:
 
 
 @pytest.fixture(scope="module")
-def field(test_home: Path) -> Iterator[Field]:
+def field(test_home: Path, deployed: Path) -> Iterator[Field]:
     """The instance has a disk of its own where that can be had: only root can mount one."""
     instance = Instance(test_home / "crash")
     instance.home.mkdir()
     mount = ("mount", "-t", "tmpfs", "-o", "size=640m,mode=755", "tmpfs", instance.home)
     is_mounted = run(*mount, check=False).returncode == 0
+    instance.begin_with(deployed)
     (instance.home / "postgresql.local.conf").write_text(
         "shared_buffers = 64MB\nmax_wal_size = 32MB\nmin_wal_size = 32MB\nwal_recycle = off\n"
     )

@@ -42,8 +42,8 @@ class Caller:
 
 
 @pytest.fixture(scope="module")
-def user(instance: Instance, gateway: httpx.Client) -> Caller:
-    """A user in front of sixty listings."""
+def user(quiet: None, instance: Instance, gateway: httpx.Client) -> Caller:
+    """A user in front of sixty listings, and no others."""
     service = Caller(gateway, instance.authorization(role="service_role"))
     people = [{"user_uid": str(USER), "lat": 47.37, "lon": 8.54}, {"user_uid": str(POSTER)}]
     listings = [

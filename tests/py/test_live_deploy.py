@@ -174,7 +174,7 @@ def test_no_request_fails(
     test_home: Path,
     tools: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture,
+    record_property: Callable[[str, object], None],
 ) -> None:
     instance = fresh_instance(name="live")
     copy = test_home / "live-checkout"
@@ -214,11 +214,11 @@ def test_no_request_fails(
             outputs.append(run(copy / "bin/deploy", env=environment, cwd=copy).stderr)
             time.sleep(1.5)
 
-    with capsys.disabled():
-        print(f"\nlive deploy: {sum(load.answers.values())} requests, {len(load.failures)} failed,")
-        for (route, status), count in sorted(load.answers.items()):
-            print(f"  {status} {route}: {count}")
-        print(f"  slowest {load.slowest:.2f} s; pgbench {sessions}; {''.join(outputs).strip()}")
+    told = [f"{sum(load.answers.values())} requests, {len(load.failures)} failed,"]
+    for (route, status), count in sorted(load.answers.items()):
+        told.append(f"{status} {route}: {count}")
+    told.append(f"slowest {load.slowest:.2f} s; pgbench {sessions}; {''.join(outputs).strip()}")
+    record_property("live deploy", "\n  ".join(told))
 
     assert not load.failures, load.failures[:5]
     assert sessions["failed"] == 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import signal
@@ -41,10 +42,16 @@ def is_well(instance: Instance) -> bool:
 # ---------------------------------------------------------------- install
 
 
+def processor_seconds() -> float:
+    """What the commands that we ran have used, however busy the machine was."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_install_is_quick_when_nothing_is_missing() -> None:
-    started = time.monotonic()
+    started = processor_seconds()
     done = run(REPOSITORY / "bin/install", env=clean_environment())
-    assert time.monotonic() - started < 1
+    assert processor_seconds() - started < 1
     assert "everything is there" in done.stderr
 
 
@@ -258,14 +265,18 @@ def test_folder_that_the_server_cannot_enter(test_home: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("closed", [True, False], ids=["closed", "with a space"])
 def test_checkout_that_the_server_cannot_read(
-    test_home: Path, tools: Path, checkout_copy: Callable[[Path], None], closed: bool
+    test_home: Path,
+    deployed: Path,
+    tools: Path,
+    checkout_copy: Callable[[Path], None],
+    closed: bool,
 ) -> None:
     """The servers then read a copy of what they need of it."""
     place = test_home / ("closed checkout" if not closed else "closed-checkout")
     copy = place / "pgfeed"
     checkout_copy(copy)
     place.chmod(0o700 if closed else 0o755)
-    home = test_home / f"served-{closed}"
+    home = Instance(test_home / f"served-{closed}").begin_with(deployed).home
     environment = clean_environment(PGFEED_HOME=str(home), PGFEED_TOOLS=str(tools))
     try:
         run(copy / "bin/up", env=environment, cwd=copy)
