@@ -34,14 +34,14 @@ from pgfeed.synth import (
 from pgfeed.synth_vocabulary import CITIES, TAGS, TOPICS
 
 
-@pytest.fixture(scope="module", params=["tiny", "small"])
-def world(request: pytest.FixtureRequest) -> World:
-    return synth.make_world(request.param)
-
-
 @pytest.fixture(scope="module")
 def small() -> World:
     return synth.make_world("small")
+
+
+@pytest.fixture(scope="module", params=["tiny", "small"])
+def world(request: pytest.FixtureRequest, small: World) -> World:
+    return small if request.param == "small" else synth.make_world("tiny")
 
 
 def arrays(world: World) -> Iterator[tuple[str, np.ndarray]]:
@@ -59,8 +59,8 @@ def test_the_same_seed_is_the_same_world() -> None:
         np.testing.assert_array_equal(some, same, err_msg=name)
 
 
-def test_another_seed_and_another_scale_share_no_id() -> None:
-    worlds = [synth.make_world("tiny", 1), synth.make_world("tiny", 2), synth.make_world("small")]
+def test_another_seed_and_another_scale_share_no_id(small: World) -> None:
+    worlds = [synth.make_world("tiny", 1), synth.make_world("tiny", 2), small]
     ids = [uid for w in worlds for part in (w.users, w.listings) for uid in map(bytes, part.uid)]
     assert len(set(ids)) == len(ids)
 
