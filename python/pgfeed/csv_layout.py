@@ -226,6 +226,11 @@ def parse_attributes(text: str) -> str:
         raise ValueError("is not a JSON object")
     if "\\u0000" in text:
         raise ValueError("holds the character NUL")
+    if len(text) > 4_000:
+        # As PostgreSQL counts: with a space after each colon and comma.
+        size = len(json.dumps(value, ensure_ascii=False).encode())
+        if size > 16_384:
+            raise ValueError(f"has {size} bytes; at most 16384 are allowed")
     return text
 
 

@@ -36,7 +36,7 @@ ROUNDS = int(os.environ.get("PGFEED_CRASH_ROUNDS", "1"))
 WRITERS = 16
 # How many events are acknowledged before a kill, and after it.
 ENOUGH = 50
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 TOTALS: Counter = Counter()
 
@@ -52,8 +52,11 @@ def until(condition: Callable[[], object], what: str, seconds: float = 90) -> No
 class Crew:
     """Writers at work for as long as the block lasts; each ends with its event acknowledged."""
 
-    def __init__(self, instance: Instance, users: list[str], listings: list[str]) -> None:
+    def __init__(
+        self, instance: Instance, users: list[str], listings: list[str], has_clocks: bool
+    ) -> None:
         self.instance, self.users, self.listings = instance, users, listings
+        self.has_clocks = has_clocks
         self.acknowledged: list[tuple[str, str]] = []
         self.answers: Counter = Counter()
         self.failures: list[BaseException] = []
@@ -89,7 +92,7 @@ class Crew:
             with httpx.Client(timeout=30, trust_env=False) as client:
                 while not self.over.is_set():
                     body = {"type": chance.choice(FUNNEL), "event_id": str(uuid.uuid4())}
-                    if chance.random() < 0.5:
+                    if self.has_clocks and chance.random() < 0.5:
                         # By the client's clock, in any order: an hour's first may come last.
                         age = timedelta(minutes=chance.uniform(0, 6 * 24 * 60))
                         body["occurred_at"] = (datetime.now(UTC) - age).isoformat()
@@ -142,8 +145,8 @@ class Field:
             )
             self.listings = [listing for (listing,) in rows]
 
-    def crew(self) -> Crew:
-        return Crew(self.instance, self.users, self.listings)
+    def crew(self, has_clocks: bool = True) -> Crew:
+        return Crew(self.instance, self.users, self.listings, has_clocks)
 
     def execute(self, query: str, *parameters: object) -> list[tuple]:
         with self.instance.connect() as session:
@@ -476,21 +479,21 @@ def test_a_clock_that_was_ahead_disturbs_no_count(field: Field) -> None:
     field.check(crew)
 
 
-if FAKETIME.exists():
-
-    @pytest.mark.parametrize("shift", ["-3h", "+40d"])
-    def test_a_server_whose_clock_jumps_loses_nothing(field: Field, shift: str) -> None:
-        """PostgreSQL starts with a clock that is off, and then with the right one again."""
-        with field.crew() as crew:
-            restart(field, LD_PRELOAD=str(FAKETIME), FAKETIME=shift)
-            (epoch,) = field.execute("select extract(epoch from now())")[0]
-            assert abs(float(epoch) - time.time()) > 3600
-            crew.get_on()
-            for job in ("refresh_engagement", "refresh_trending"):
-                field.execute(f"call jobs.{job}()")
-            restart(field)
-            crew.get_on()
-        field.check(crew)
+@pytest.mark.skipif(FAKETIME is None, reason="there is no libfaketime")
+@pytest.mark.parametrize("shift", ["-3h", "+40d"])
+def test_a_server_whose_clock_jumps_loses_nothing(field: Field, shift: str) -> None:
+    """PostgreSQL starts with a clock that is off, and then with the right one again."""
+    # A client's own times would be refused, as in the future or long ago.
+    with field.crew(has_clocks=False) as crew:
+        restart(field, LD_PRELOAD=str(FAKETIME), FAKETIME=shift)
+        (epoch,) = field.execute("select extract(epoch from now())")[0]
+        assert abs(float(epoch) - time.time()) > 3600
+        crew.get_on()
+        for job in ("refresh_engagement", "refresh_trending"):
+            field.execute(f"call jobs.{job}()")
+        restart(field)
+        crew.get_on()
+    field.check(crew)
 
 
 def restart(field: Field, **variables: str) -> None:

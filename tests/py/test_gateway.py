@@ -75,19 +75,25 @@ def assert_explained(answer: httpx.Response, status: int, code: str | None = Non
     return body
 
 
-def raw_status(instance: Instance, path: str, headers: dict[str, str]) -> int:
-    """The status of a GET sent by hand: clients tidy paths up, and refuse long ones."""
+def exchange(instance: Instance, request: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the answer to whatever is sent; the gateway is to close the connection."""
     host, port = instance.url.removeprefix("http://").split(":")
-    lines = [f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         answer = b""
         # What was not read of a request that is too long ends the connection hard.
-        with contextlib.suppress(ConnectionResetError):
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
             while chunk := connection.recv(65536):
                 answer += chunk
     head, body = answer.split(b"\r\n\r\n", 1)
+    return head, body
+
+
+def raw_status(instance: Instance, path: str, headers: dict[str, str]) -> int:
+    """The status of a GET sent by hand: clients tidy paths up, and refuse long ones."""
+    lines = [f"GET {path} HTTP/1.1", "Host: localhost", "Connection: close"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    head, body = exchange(instance, ("\r\n".join(lines) + "\r\n\r\n").encode())
     assert b"application/json" in head
     assert b'"hint":"' in body
     return int(head.split(b" ")[1])
@@ -413,6 +419,42 @@ def test_long_address(instance: Instance) -> None:
 
 
 @pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"hello there\r\n\r\n", 400),
+        (b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03 a TLS hello\r\n\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"GET / HTTP/2.0\r\n\r\n", 505),
+        (b"GET / HTTP/1.x\r\n\r\n", 400),
+        (b"get / HTTP/1.1\r\n\r\n", 400),
+        (b"GET /api/v1/feed HTTP/1.1\r\n\r\n", 400),
+        (b"GET /api/v1/feed HTTP/1.0\r\n\r\n", 400),
+        (b"GET /api/v1/feed HTTP/1.1\r\nHost: \r\n\r\n", 400),
+        (b"GET /api/v1/feed HTTP/1.1\r\nHost: a/b\r\n\r\n", 400),
+        (b"GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /../x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /%ff HTTP/1.1\r\n\r\n", 400),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nX: " + b"\xff" * 70_000 + b"\r\nHost: x\r\n\r\n", 414),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_what_is_no_request_is_told_so(instance: Instance, request_: bytes, status: int) -> None:
+    head, body = exchange(instance, request_)
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nContent-Type: application/json" in head
+    error = json.loads(body)
+    assert set(error) == {"code", "message", "details", "hint"}
+    assert error["code"] == f"PT{status}"
+    assert error["message"] and error["hint"]
+
+
+def test_a_health_check_need_not_name_a_host(instance: Instance) -> None:
+    assert exchange(instance, b"GET /healthz HTTP/1.0\r\n\r\n")[0].startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
     "bytes_", ["%ff", "%c3%28", "%C0%AF", "%ed%a0%80", "%f4%90%80%80", "%e4%bd", "%80", "%f8%88"]
 )
 def test_what_is_not_utf8_is_bad_input(instance: Instance, user: Caller, bytes_: str) -> None:
@@ -422,6 +464,7 @@ def test_what_is_not_utf8_is_bad_input(instance: Instance, user: Caller, bytes_:
         f"/rest/v1/listings?{bytes_}=eq.1",
         f"/api/v1/feed?select={bytes_}",
         f"/rest/v1/{bytes_}",
+        f"/index.html?{bytes_}",
     ):
         assert raw_status(instance, path, {}) == 400
     raw = bytes.fromhex(bytes_.replace("%", "")) if "(" not in bytes_ else b"\xc3("
@@ -557,9 +600,13 @@ def test_logs_hold_no_token(instance: Instance, user: Caller) -> None:
 
 
 def test_access_log_is_json(instance: Instance, user: Caller) -> None:
+    user.get("/healthz")
+    user.post(f"/api/v1/feed/interactions/{LISTINGS[0]}", json={"type": "view"})
     user.get("/api/v1/feed?limit=3")
     time.sleep(0.2)
     lines = (instance.home / "log/access.log").read_text().splitlines()
+    routes = [json.loads(line)["route"] for line in lines[-3:]]
+    assert routes == ["health", "interaction", "feed"]
     entry = json.loads(lines[-1])
     assert entry["method"] == "GET"
     assert entry["uri"] == "/api/v1/feed"
@@ -580,6 +627,11 @@ def assert_unavailable(instance: Instance) -> None:
             assert_explained(answer, 503, "PT503")
             assert answer.headers.get_list("retry-after") == ["2"]
             assert str(instance.home) not in answer.text
+        # By way of another location.
+        undo = client.delete(
+            f"/api/v1/feed/interactions/{USER}", headers=instance.authorization(USER)
+        )
+        assert_explained(undo, 503, "PT503")
 
 
 @pytest.mark.slow

@@ -299,6 +299,34 @@ def test_an_analyst_who_logs_in_has_time(instance: Instance) -> None:
         assert connection.execute("show statement_timeout").fetchone() == ("5min",)
 
 
+def test_a_users_own_data_have_more_time(
+    here: Town, instance: Instance, db: psycopg.Connection
+) -> None:
+    """What a user's calls may take is no measure for all that is held about one."""
+    user = here.user()
+    here.track(user, here.listing(), "view")
+    calls = ("get_feed", "export_my_data", "delete_my_data")
+    db.execute("alter role authenticated set statement_timeout = '300ms'")
+    db.execute("notify pgrst, 'reload config'")
+    try:
+        time.sleep(0.5)
+        with ThreadPoolExecutor(3) as pool, instance.connect(autocommit=False) as blocker:
+            blocker.execute("lock table feed.users in access exclusive mode")
+            feed, *own = (
+                pool.submit(here.call, user, "POST", f"/rest/v1/rpc/{call}", json={})
+                for call in calls
+            )
+            assert_error(feed.result(timeout=30), 503, code="PT503")
+            # They began with it: by now they have waited as long, too.
+            time.sleep(0.5)
+            blocker.rollback()
+            assert [call.result(timeout=30).status_code for call in own] == [200, 200]
+    finally:
+        db.execute("alter role authenticated set statement_timeout = '10s'")
+        db.execute("notify pgrst, 'reload config'")
+        time.sleep(0.5)
+
+
 def test_a_forgotten_transaction_ends(instance: Instance) -> None:
     for user, timeout in (("authenticator", "30s"), ("feed_analyst", "1min")):
         with instance.connect(user=user) as connection:

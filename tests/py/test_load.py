@@ -563,6 +563,10 @@ BAD_INPUT = {
         set_field("listings.csv", 1, "attributes", "[" * 5000),
         "is not JSON",
     ),
+    "attributes too large": (
+        set_field("listings.csv", 1, "attributes", '{"a": "' + "x" * 16_384 + '"}'),
+        "has 16393 bytes; at most 16384 are allowed",
+    ),
     "long title": (
         set_field("listings.csv", 1, "title", "x" * 301),
         "has 301 characters; at most 300 are allowed",

@@ -16,6 +16,8 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- As much as the service role has: PostgREST gives a call the time that its function asks for.
+set statement_timeout = '25s'
 as $$
 #variable_conflict use_column
 declare

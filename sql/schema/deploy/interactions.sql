@@ -140,8 +140,8 @@ comment on index feed.user_listing_states_pkey is
 'Serves counting, and every feed without touching the table: what the user is done with, what
 neighbors chose.';
 
-create index user_listing_states_listing_idx on feed.user_listing_states (listing_no);
+create index user_listing_states_listing_idx on feed.user_listing_states (listing_no, user_no);
 comment on index feed.user_listing_states_listing_idx is
-'Serves the foreign key and who else liked this listing.';
+'Serves the foreign key and who else liked this listing; a pair is one look-up here, too.';
 
 commit;

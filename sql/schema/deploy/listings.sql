@@ -24,7 +24,9 @@ create table feed.listings (
         image_url ~* '^https?://\S+$' and length(image_url) <= 2000
     ),
     attributes jsonb not null default '{}'
-    constraint attributes_are_an_object check (jsonb_typeof(attributes) = 'object'),
+    constraint attributes_are_an_object check (jsonb_typeof(attributes) = 'object')
+    -- They are in every answer that has the listing: 200 of a feed are to be a few megabytes.
+    constraint attributes_are_at_most_16_kilobytes check (octet_length(attributes::text) <= 16384),
     tags text[] not null default '{}'
     constraint tags_are_normalized check (tags = feed.normalized_tags(tags))
     -- A tag is a key of two indexes, and an entry of an index has room for 2,700 bytes.

@@ -12,6 +12,12 @@ begin
         raise sqlstate 'PT400' using
             message = 'title is missing',
             hint = 'A listing needs a title.';
+    elsif octet_length(array_to_string(new.tags, ',')) > 16384 then
+        -- Everybody near gets them, two hundred listings at once. The application that owns the
+        -- listings (upsert_listings, a load) knows what it does.
+        raise sqlstate 'PT400' using
+            message = 'the tags together have more than 16384 bytes',
+            hint = 'Send fewer tags, or shorter ones.';
     end if;
 
     if tg_op = 'INSERT' then

@@ -10,9 +10,8 @@
 -- Whether a row counts is asked of the log in a statement of its own, after the states are
 -- locked: its snapshot then holds all that a concurrent writer of the same pair committed.
 --
--- The states are asked by their primary key, whatever else there is: columns are compared as a
--- pair, for with `listing_no = …` the planner may take the index of listings, and reads
--- everybody's states of a popular listing.
+-- A state is found by user and listing together in either of its indexes, so that the planner can
+-- choose neither everybody's states of a popular listing nor all that the user ever did.
 --
 -- Plans are made once a session, perhaps for a load of 100,000 rows or for empty tables, and
 -- serve every statement after it: look-ups by key are right for one row and good for many.
@@ -252,8 +251,7 @@ begin
             from feed.user_listing_states as s
             where
                 s.user_no = u.user_no
-                and (s.user_no, s.listing_no) >= (u.user_no, l.listing_no)
-                and (s.user_no, s.listing_no) <= (u.user_no, l.listing_no)
+                and s.listing_no = l.listing_no
             offset 0
         ) as s
         where

@@ -53,8 +53,7 @@ begin
         select from feed.user_listing_states as s
         where
             s.user_no = p.user_no
-            and (s.user_no, s.listing_no) >= (p.user_no, p.listing_no)
-            and (s.user_no, s.listing_no) <= (p.user_no, p.listing_no)
+            and s.listing_no = p.listing_no
         for update
     ) as s;
 
@@ -89,8 +88,7 @@ begin
             from feed.user_listing_states as s
             where
                 s.user_no = u.user_no
-                and (s.user_no, s.listing_no) >= (u.user_no, l.listing_no)
-                and (s.user_no, s.listing_no) <= (u.user_no, l.listing_no)
+                and s.listing_no = l.listing_no
             offset 0
         ) as s
         where
@@ -160,8 +158,7 @@ begin
             from feed.user_listing_states as s
             where
                 s.user_no = u.user_no
-                and (s.user_no, s.listing_no) >= (u.user_no, l.listing_no)
-                and (s.user_no, s.listing_no) <= (u.user_no, l.listing_no)
+                and s.listing_no = l.listing_no
             offset 0
         ) as s
     ),
@@ -214,7 +211,10 @@ begin
                 when r.dismiss_count > t.dismiss_count then r.dismissed_at
                 else t.dismissed_at
             end,
-            coalesce(t.last_at, r.last_at)
+            -- Of a pair that the log does not know any more, what remains is older than the log.
+            coalesce(
+                t.last_at, least(r.last_at, feed.log_start() - interval '1 microsecond')
+            )
         from remaining as r
         cross join feed.engagement_weights as w
         cross join lateral (
@@ -229,8 +229,10 @@ begin
             from feed.user_interactions as o
             where
                 o.user_uid = r.user_uid
-                and (o.user_uid, o.listing_id) >= (r.user_uid, r.listing_id)
-                and (o.user_uid, o.listing_id) <= (r.user_uid, r.listing_id)
+                -- A range of one: with = the planner may take the index of listings, and reads
+                -- everybody's rows of a popular one.
+                and o.listing_id >= r.listing_id
+                and o.listing_id <= r.listing_id
         ) as t
         where
             r.view_count + r.click_count + r.apply_count + r.save_count + r.share_count

@@ -249,6 +249,7 @@ feed.group_by_block                       caller     -     -              -     
 feed.hour_row_count                       caller     -     -              -             -
 feed.leading_components                   caller     -     -              -             -
 feed.location_score                       caller     -     -              -             -
+feed.log_start                            caller     -     -              -             -
 feed.make_point                           caller     -     X              X             -
 feed.matched_tag_count                    caller     -     -              -             -
 feed.move_to_base                         caller     -     -              -             -

@@ -1,7 +1,7 @@
 -- What the tables themselves refuse, whoever writes.
 
 begin;
-select plan(81);
+select plan(82);
 
 select tests.user('ann');
 select tests.poster('pat');
@@ -124,6 +124,11 @@ from
         ('image_url = ''data:x''', 'image_url_is_http', 'a picture in a url'),
         ('attributes = ''[]''', 'attributes_are_an_object', 'attributes in a list'),
         ('attributes = ''null''', 'attributes_are_an_object', 'null attributes'),
+        (
+            'attributes = jsonb_build_object(''a'', repeat(''x'', 16384))',
+            'attributes_are_at_most_16_kilobytes',
+            'attributes for a whole page'
+        ),
         (
             'location = ext.st_geogfromtext(''point empty'')',
             'listing_location_is_not_empty',

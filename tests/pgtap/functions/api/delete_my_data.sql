@@ -92,9 +92,7 @@ begin
     for relation in
         select c.oid from pg_class as c
         where
-            c.relnamespace in (
-                'feed'::regnamespace, 'ml'::regnamespace, 'jobs'::regnamespace, 'ops'::regnamespace
-            )
+            c.relnamespace::regnamespace::text in ('feed', 'ml', 'jobs', 'ops', 'analytics')
             and c.relkind in ('r', 'p', 'm')
             and not c.relispartition
     loop

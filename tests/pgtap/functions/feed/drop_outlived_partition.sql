@@ -1,7 +1,7 @@
 -- feed.drop_outlived_partition: the month goes, what it counted and excluded stays
 
 begin;
-select plan(20);
+select plan(24);
 
 select tests.user(name)
 from unnest(array['ann', 'bob']) as name;
@@ -136,6 +136,36 @@ select is_refused(
 );
 
 reset role;
+
+-- what is taken back now may be all that kept a listing away
+select tests.act_as('bob');
+
+select ok(
+    'skis' in (select title from api.get_feed()), 'what I saw in a month that is gone is back'
+);
+
+select api.track_interaction(
+    tests.listing_id('skis'), 'dismiss', null, tests.event_id('of today')
+);
+
+select ok('skis' not in (select title from api.get_feed()), 'dismissed today it is away');
+
+select api.retract_interaction(tests.event_id('of today'));
+
+select ok('skis' in (select title from api.get_feed()), 'and taken back it is back');
+
+reset role;
+
+select is(
+    (
+        select s.last_at < feed.log_start() and s.view_count = 1 and s.dismiss_count = 0
+        from feed.user_listing_states as s
+        inner join feed.users as u using (user_no)
+        where u.user_uid = tests.user_uid('bob')
+    ),
+    true,
+    'the view before the log is the latest that is known'
+);
 
 -- impressions
 select ok(

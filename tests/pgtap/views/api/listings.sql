@@ -1,7 +1,7 @@
 -- api.listings and its trigger: everybody reads, a poster writes their own
 
 begin;
-select plan(35);
+select plan(37);
 
 select tests.listing(
     'bicycle', poster => 'pat', tags => '{bike}', lat => 47, lon => 8, created_at => '2026-01-01'
@@ -107,7 +107,15 @@ from
         ('currency = ''x''', 'bicycle', '23514', 'iso_4217', 'no currency'),
         ('title = '' ''', 'bicycle', '23514', 'title_has', 'a blank title'),
         ('url = ''javascript:x''', 'bicycle', '23514', 'url_is_http', 'a script for a url'),
-        ('attributes = ''[]''', 'bicycle', '23514', 'attributes_are', 'attributes in a list')
+        ('attributes = ''[]''', 'bicycle', '23514', 'attributes_are', 'attributes in a list'),
+        (
+            'attributes = jsonb_build_object(''a'', repeat(''x'', 16384))',
+            'bicycle', '23514', 'at_most_16_kilobytes', 'attributes for a whole page'
+        ),
+        (
+            'tags = array(select ''tag'' || n from generate_series(1, 3000) as n)',
+            'bicycle', 'PT400', '16384 bytes', 'tags for one'
+        )
     ) as c (change, listing, state, message, description);
 
 -- post
