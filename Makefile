@@ -65,6 +65,10 @@ plot: ## the plot of feed latency against the number of listings, into docs/benc
 	@"$(B)/install" --quiet
 	@"$(B)/pgfeed" bench --plot
 
+.PHONY: evaluate
+evaluate: ## DATA=dir|synth [DOCUMENT=1]: the feed beside baselines on data of the past
+	@"$(B)/evaluate" "$${DATA:-}" $${REUSE:+--reuse} $${DOCUMENT:+--document}
+
 .PHONY: lint
 lint: ## sqlfluff, ruff and shellcheck
 	@"$(B)/lint"

@@ -30,9 +30,10 @@ class Asked:
     positive: (positives,) int64 positions in the flat arrays
     feed_starts: (pairs + 1,) int64
     feed: (rows,) int32 what get_feed gave, best first
-    positives_done, positives_unborn, positives_removed: (2,) int64, of the validation and the
-        test period: all that were new to the user; those with listings that did not exist at
-        the cut-off; those that a rule keeps out of the user's feed
+    positives_unborn, positives_born: (2,) int64, of the validation and the test period: what
+        all users did first with listings that did not exist at the cut-off, and with others
+    positives_asked, positives_removed: (2,) int64, of those who were asked: what they did first
+        with listings that existed, and what of it a rule keeps out of their feeds
     weights: (7,) float64 of the profile that was asked
     """
 
@@ -47,8 +48,9 @@ class Asked:
     positive: np.ndarray
     feed_starts: np.ndarray
     feed: np.ndarray
-    positives_done: np.ndarray
     positives_unborn: np.ndarray
+    positives_born: np.ndarray
+    positives_asked: np.ndarray
     positives_removed: np.ndarray
     weights: np.ndarray
 
@@ -93,17 +95,16 @@ class Collector:
         }
         self._positives: list[np.ndarray] = []
         self._candidates = 0
-        self._counts = np.zeros((3, 2), dtype=np.int64)
+        self._counts = np.zeros((4, 2), dtype=np.int64)
 
     def add(self, number: int, cutoff: Cutoff, answers: list[Answer], veterans: np.ndarray) -> None:
         """The answers at a cut-off; veterans: (n,) who had done anything before."""
         period = int(cutoff.is_test)
-        self._counts[0, period] += len(cutoff.users) + cutoff.unborn
-        self._counts[1, period] += cutoff.unborn
+        self._counts[:3, period] += cutoff.unborn, cutoff.born, len(cutoff.users)
         for answer in answers:
             wanted = cutoff.listings[cutoff.users == answer.user]
             positives = np.flatnonzero(np.isin(answer.listings, wanted))
-            self._counts[2, period] += len(wanted) - len(positives)
+            self._counts[3, period] += len(wanted) - len(positives)
             if not len(positives):
                 continue
             columns = self._columns

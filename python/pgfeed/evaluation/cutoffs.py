@@ -7,7 +7,8 @@ validation period, in which every model is tuned; the others are the test period
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -38,7 +39,9 @@ class Cutoff:
     at, until: microseconds since 1970; a positive came in (at, until]
     users, listings: (n,) int32 each positive pair once, by user; new to the user, the listing
         existed at the cut-off
-    unborn: positives with listings that did not exist at the cut-off: out of everybody's reach
+    unborn: positives, of all users, with listings that did not exist at the cut-off: out of
+        everybody's reach
+    born: the others, of all users
     """
 
     at: int
@@ -47,6 +50,7 @@ class Cutoff:
     users: np.ndarray
     listings: np.ndarray
     unborn: int
+    born: int
 
     @property
     def askers(self) -> np.ndarray:
@@ -54,9 +58,12 @@ class Cutoff:
         return np.unique(self.users)
 
 
-def rolling(data: Data, step_days: float | None = None) -> list[Cutoff]:
+def rolling(
+    data: Data, step_days: float | None = None, most_askers: int | None = None
+) -> list[Cutoff]:
     """Cut-offs with at least one positive each, oldest first.
 
+    most_askers: at most so many of those who did something are asked; None: all
     Raises TooLittle.
     """
     is_positive = data.type == APPLY
@@ -69,6 +76,9 @@ def rolling(data: Data, step_days: float | None = None) -> list[Cutoff]:
     last = int(times[-1])
     step = round(step_days * DAY) if step_days else step_for(last - first)
     edges = [*range(first, last, step), last]
+    # What is left over is no window of its own.
+    if len(edges) > 2 and edges[-1] - edges[-2] < step / 2:
+        del edges[-2]
     # The same pair again is a positive only once, when it was new.
     order = np.flatnonzero(is_positive)
     pairs = data.user[order].astype(np.int64) * len(data.listings) + data.listing[order]
@@ -85,10 +95,23 @@ def rolling(data: Data, step_days: float | None = None) -> list[Cutoff]:
         if not len(kept):
             continue
         kept = kept[np.lexsort((data.listing[kept], data.user[kept]))]
-        cutoffs.append(
-            Cutoff(at, until, True, data.user[kept], data.listing[kept], int(np.sum(~is_born)))
-        )
+        unborn = int(np.sum(~is_born))
+        cutoff = Cutoff(at, until, True, data.user[kept], data.listing[kept], unborn, len(kept))
+        cutoffs.append(thinned(cutoff, data, most_askers))
     return _with_periods(cutoffs, data.name)
+
+
+def thinned(cutoff: Cutoff, data: Data, most: int | None) -> Cutoff:
+    """The cut-off with at most so many askers: by a hash, so that they come again and again."""
+    askers = cutoff.askers
+    if most is None or len(askers) <= most:
+        return cutoff
+    hashes = [
+        hashlib.sha256(data.users[user]["user_uid"].encode()).digest() for user in askers.tolist()
+    ]
+    chosen = askers[sorted(range(len(askers)), key=hashes.__getitem__)[:most]]
+    is_kept = np.isin(cutoff.users, chosen)
+    return replace(cutoff, users=cutoff.users[is_kept], listings=cutoff.listings[is_kept])
 
 
 def step_for(span: int) -> int:
@@ -112,7 +135,4 @@ def _with_periods(cutoffs: list[Cutoff], name: str) -> list[Cutoff]:
     counts = np.cumsum([len(cutoff.users) for cutoff in cutoffs])
     tuned = int(np.searchsorted(counts, counts[-1] * VALIDATION_SHARE)) + 1
     tuned = min(tuned, len(cutoffs) - 1)
-    return [
-        Cutoff(c.at, c.until, place >= tuned, c.users, c.listings, c.unborn)
-        for place, c in enumerate(cutoffs)
-    ]
+    return [replace(one, is_test=place >= tuned) for place, one in enumerate(cutoffs)]

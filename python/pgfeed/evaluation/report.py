@@ -204,9 +204,9 @@ def section(report: Report) -> str:
     parts = [
         f"{facts['users']:.0f} users, {facts['pairs']:.0f} users at {facts['cutoffs']:.0f} cut-offs"
         f" ({facts['cold_pairs']:.0f} of them without any history), {facts['positives']:.0f}"
-        f" positives. Of all that these users applied to for the first time,"
-        f" {facts['unborn_share']:.0%} did not exist at the cut-off, and a rule kept"
-        f" {facts['removed_share']:.0%} out of their feeds.",
+        f" positives. Of all first applications in the test period {facts['unborn_share']:.0%} were"
+        f" to listings that did not exist at the cut-off, and are nobody's to find; of the others a"
+        f" rule kept {facts['removed_share']:.0%} out of the feed.",
         f"![NDCG@10](evaluation/{report.data}.svg)",
         _markdown(rows(report, ("ours", "baseline"))),
         "Each component of `default` left out, and alone:",

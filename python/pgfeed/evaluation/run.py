@@ -26,18 +26,25 @@ POSTGRESQL_SETTINGS = "fsync = off\nmax_wal_size = 1GB\n"
 
 @dataclass(frozen=True)
 class Options:
-    """trials a model and seed; seeds of tuning; step in days, None: what suits the data."""
+    """How much of what.
+
+    trials: a model and seed
+    seeds: of tuning
+    step_days: between two cut-offs, None: what suits the data
+    askers: at a cut-off at most, None: all
+    """
 
     trials: int = 20
     seeds: int = 3
     step_days: float | None = None
+    askers: int | None = None
     sessions: int = 2
     is_reused: bool = False
 
 
 def evaluate(server: Server, is_own: bool, data: Data, options: Options, stages: Stages) -> Report:
     """Everything about one data set. Raises TooLittle."""
-    cutoffs = rolling(data, options.step_days)
+    cutoffs = rolling(data, options.step_days, options.askers)
     file = server.home / "evaluate" / f"{data.name}-{_key(data, cutoffs)}.npz"
     if options.is_reused and file.exists():
         stages.note(f"using the answers in {file}")
@@ -108,15 +115,15 @@ def judge_all(
 def facts(asked: Asked, cutoffs: list[Cutoff]) -> dict[str, float]:
     """Of the test period: who was asked, and how much of what they did was within reach."""
     pairs = asked.pairs(is_test=True)
-    done = float(asked.positives_done[1])
+    unborn, born = float(asked.positives_unborn[1]), float(asked.positives_born[1])
     return {
         "users": float(len(np.unique(asked.user[pairs]))),
         "pairs": float(len(pairs)),
         "cold_pairs": float(asked.is_cold[pairs].sum()),
         "cutoffs": float(sum(cutoff.is_test for cutoff in cutoffs)),
         "positives": float(np.sum(asked.positive_starts[pairs + 1] - asked.positive_starts[pairs])),
-        "unborn_share": float(asked.positives_unborn[1]) / done,
-        "removed_share": float(asked.positives_removed[1]) / done,
+        "unborn_share": unborn / (unborn + born),
+        "removed_share": float(asked.positives_removed[1] / asked.positives_asked[1]),
     }
 
 
@@ -234,5 +241,6 @@ def _weights_text(weights: np.ndarray) -> dict[str, float]:
 
 
 def _key(data: Data, cutoffs: list[Cutoff]) -> str:
-    text = repr((data.digest, [(cutoff.at, cutoff.until) for cutoff in cutoffs]))
+    windows = [(cutoff.at, cutoff.until, cutoff.askers.tolist()) for cutoff in cutoffs]
+    text = repr((data.digest, windows))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
