@@ -102,12 +102,13 @@ def rolling(
 
 
 def thinned(cutoff: Cutoff, data: Data, most: int | None) -> Cutoff:
-    """The cut-off with at most so many askers: by a hash, so that they come again and again."""
+    """The cut-off with at most so many askers, others at each: by a hash of user and time."""
     askers = cutoff.askers
     if most is None or len(askers) <= most:
         return cutoff
     hashes = [
-        hashlib.sha256(data.users[user]["user_uid"].encode()).digest() for user in askers.tolist()
+        hashlib.sha256(f"{data.users[user]['user_uid']} {cutoff.at}".encode()).digest()
+        for user in askers.tolist()
     ]
     chosen = askers[sorted(range(len(askers)), key=hashes.__getitem__)[:most]]
     is_kept = np.isin(cutoff.users, chosen)

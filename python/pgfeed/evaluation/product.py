@@ -78,6 +78,14 @@ def scratch(server: Server) -> Iterator[str]:
             connection.execute(f'drop database "{name}" with (force)')
 
 
+def is_in_use(server: Server) -> bool:
+    """Has any run a scratch database there?"""
+    with server.connect("postgres") as connection:
+        return connection.execute(
+            "select exists (select from pg_database as d where d.datname like 'evaluate\\_%')"
+        ).fetchone()[0]
+
+
 def fill(server: Server, database: str, data: Data, cutoff: Cutoff) -> datetime:
     """Loads what was known at the cut-off and runs the jobs; returns the cut-off's new time."""
     shift = shift_to_now(instant(cutoff.at))

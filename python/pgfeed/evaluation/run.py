@@ -51,7 +51,12 @@ def evaluate(server: Server, is_own: bool, data: Data, options: Options, stages:
         asked = Asked.load(file)
     else:
         start(server, is_own)
-        asked = collect(server, data, cutoffs, options.sessions, stages)
+        try:
+            asked = collect(server, data, cutoffs, options.sessions, stages)
+        finally:
+            # What is worth keeping is in the file below.
+            if is_own and not product.is_in_use(server):
+                server.bin("down")
         file.parent.mkdir(exist_ok=True)
         asked.save(file)
     for is_test in (False, True):
