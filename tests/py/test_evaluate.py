@@ -11,10 +11,12 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
+import psycopg
 import pytest
 from scipy import sparse
 
 from harness import REPOSITORY, Instance, run
+from pgfeed import load, synth
 from pgfeed.evaluation import baselines, cutoffs, data, known, metrics, models, product, tuning
 from pgfeed.evaluation.asked import Asked
 from pgfeed.evaluation.past import Past, distance_km, past_at
@@ -77,15 +79,14 @@ def make_world(folder: Path) -> None:
             at = created + timedelta(days=1 + (user * 7 + number * 3) % 30, seconds=user)
             is_here = user < USERS - 2 or at > BEGIN + timedelta(days=110)
             if is_here and (user + number) % 3 and at < BEGIN + timedelta(days=DAYS):
-                kind = "dismiss" if (user + number) % 7 == 1 else "apply"
-                acts.append(
-                    {
-                        "user_uid": uid(1, user),
-                        "listing_id": uid(2, number),
-                        "type": kind,
-                        "ts": text(at),
-                    }
-                )
+                act = {"user_uid": uid(1, user), "listing_id": uid(2, number)}
+                is_dismissed = (user + number) % 7 == 1
+                kind = "dismiss" if is_dismissed else "apply"
+                acts.append(act | {"type": kind, "ts": text(at)})
+                # Some think again, when it is no longer in their feed.
+                again = at + timedelta(days=12)
+                if is_dismissed and again < BEGIN + timedelta(days=DAYS):
+                    acts.append(act | {"type": "apply", "ts": text(again)})
     write(
         folder,
         "users",
@@ -171,7 +172,7 @@ def test_intervals_are_of_the_same_resamples() -> None:
 
 def test_cut_offs_roll_over_the_last_fifth(folder: Path) -> None:
     world = read(folder)
-    rolled = cutoffs.rolling(world, step_days=4)
+    rolled = cutoffs.rolling(world, step_days=12)
     times = np.sort(world.at[world.type == data.APPLY])
     assert rolled[0].at <= times[int(len(times) * 0.8)] < rolled[0].at + cutoffs.HOUR
     assert rolled[-1].until == times[-1]
@@ -290,6 +291,41 @@ def cutoff_in(changed: data.Data, cutoff: cutoffs.Cutoff, world: data.Data) -> c
     position = {row["listing_id"]: place for place, row in enumerate(changed.listings)}
     listings = [position[world.listings[listing]["listing_id"]] for listing in cutoff.listings]
     return replace(cutoff, listings=np.array(listings, dtype=np.int32))
+
+
+def test_times_move_by_whole_hours_to_the_last_hour(
+    scratch: psycopg.Connection, folder: Path, tmp_path: Path
+) -> None:
+    world = read(folder)
+    cutoff = cutoffs.rolling(world, 4)[0]
+    known.write(world, cutoff, tmp_path)
+    shift = product.shift_to_now(data.instant(cutoff.at))
+    assert shift % timedelta(hours=1) == timedelta(0)
+    assert timedelta(0) <= datetime.now(UTC) - data.instant(cutoff.at) - shift < timedelta(hours=1)
+    load.load(scratch, tmp_path, True, Stages("load"), by=shift)
+    newest = world.at[world.at <= cutoff.at].max()
+    stored = "select max(created_at), count(*) from feed.user_interactions"
+    assert scratch.execute(stored).fetchone() == (
+        data.instant(newest) + shift,
+        np.sum(world.at <= cutoff.at),
+    )
+
+
+def test_a_made_up_world_is_dated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(data, "SYNTHETIC_SCALE", synth.Scale(20, 60, 300, 6_000, 3))
+    world = data.synthetic(Stages("evaluate"))
+    assert np.all(world.at >= world.created_at[world.listing])
+    assert np.all(np.diff(world.created_at) <= 0)
+    joined = [row["created_at"] for row in world.users]
+    at = sorted(joined)[-2]
+    late = joined.index(max(joined))
+    assert known.user_at(world, late, data.micros(at))["lat"] is None
+    wishes = [known.user_at(world, user, data.micros(at)) for user in range(60) if user != late]
+    assert sum(bool(row["preferred_tags"]) for row in wishes) > 10
+    assert sum(row["lat"] is not None for row in wishes) > 40
+    cutoff = cutoffs.rolling(world, 2)[0]
+    known.write(world, cutoff, tmp_path)
+    assert "average_rating" in (tmp_path / "posters.csv").read_text()
 
 
 # --- models -----------------------------------------------------------------------------------

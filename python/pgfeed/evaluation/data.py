@@ -122,7 +122,7 @@ def read(folder: Path, stages: Stages) -> Data:
 def synthetic(stages: Stages) -> Data:
     """A made-up world, in which every user's wishes and every poster's record are dated."""
     with stages.stage("making a world"):
-        synth.SCALES.setdefault(SYNTHETIC, SYNTHETIC_SCALE)
+        synth.SCALES[SYNTHETIC] = SYNTHETIC_SCALE
         world = synth.make_world(SYNTHETIC, SYNTHETIC_SEED)
         users = list(_synthetic_users(world.users))
         poster_ids = [users[row]["user_uid"] for row in world.posters.user.tolist()]
