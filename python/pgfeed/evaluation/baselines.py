@@ -101,18 +101,19 @@ def item_knn(
 ) -> Scores:
     """Σ over the user's listings of their similarity: cosine, shrunk where few users met both."""
 
-    def together() -> tuple[np.ndarray, np.ndarray]:
+    def together() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         matrix = past.matrix()
-        return (matrix.T @ matrix).toarray().astype(np.float32), np.sqrt(
-            np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel()
-        ).astype(np.float32)
+        met = np.unique(matrix[users].indices)
+        norms = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=0)).ravel())
+        products = (matrix[:, met].T @ matrix).toarray()
+        return met, products.astype(np.float32), np.maximum(norms, 1e-12).astype(np.float32)
 
-    products, norms = past.once("item products", together)
-    norms = np.maximum(norms, 1e-12)
-    similarity = products / (norms[:, None] * norms[None, :] + np.float32(shrinkage))
-    np.fill_diagonal(similarity, 0)
+    # Only what one of these users has met has a say.
+    met, products, norms = past.once(("item products", users.tobytes()), together)
+    similarity = products / (norms[met][:, None] * norms[None, :] + np.float32(shrinkage))
+    similarity[np.arange(len(met)), met] = 0
     similarity = _greatest(similarity, neighbors)
-    return np.asarray(past.matrix(half_life)[users].astype(np.float32) @ similarity)
+    return np.asarray(past.matrix(half_life)[users][:, met].astype(np.float32) @ similarity)
 
 
 def ease(past: Past, users: np.ndarray, regularization: float, half_life: float) -> Scores:
@@ -195,9 +196,9 @@ BASELINES = (
     Baseline(
         "als",
         als,
-        {"factors": 64, "regularization": 0.1, "alpha": 10.0, "half_life": 180.0},
+        {"factors": 32, "regularization": 0.1, "alpha": 10.0, "half_life": 180.0},
         {
-            "factors": log_uniform(8, 128, is_whole=True),
+            "factors": log_uniform(8, 64, is_whole=True),
             "regularization": log_uniform(0.01, 100),
             "alpha": log_uniform(1, 100),
             "half_life": HALF_LIFE,
