@@ -52,6 +52,9 @@ def evaluate(
     users applied to until the next cut-off. SOURCE `synth` is a made-up world.
     docs/evaluation.md says how, and what came of it.
     """
+    # Before numpy is imported: the matrices are small, and threads that wait for one another on
+    # a busy machine take many times as long as one alone.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     from pgfeed.bench.server import Server
     from pgfeed.evaluation import data, report
     from pgfeed.evaluation.cutoffs import TooLittle
