@@ -69,6 +69,10 @@ plot: ## the plot of feed latency against the number of listings, into docs/benc
 docs: up ## write the pages of docs/ that come from the database's comments
 	@"$(B)/pgfeed" docs
 
+.PHONY: evaluate
+evaluate: ## DATA=dir|synth [DOCUMENT=1]: the feed beside baselines on data of the past
+	@"$(B)/evaluate" "$${DATA:-}" $${REUSE:+--reuse} $${DOCUMENT:+--document}
+
 .PHONY: lint
 lint: ## sqlfluff, ruff and shellcheck
 	@"$(B)/lint"

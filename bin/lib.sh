@@ -41,6 +41,19 @@ fi
 as_server() { "${AS_SERVER[@]}" "$@"; }
 own() { ((EUID != 0)) || chown "$SERVER_USER": "$@"; }
 
+# A folder as the caller names it, with its whole path. `make load DATA=dir` names it from where
+# make was called, and make changes folder before it calls us: CALLED_FROM is where that was.
+callers_folder() {
+    local folder=$1 start=${CALLED_FROM:-$CALLER_DIR}
+    if [[ $folder != /* ]]; then
+        # Who calls make from a program rather than a shell leaves another folder in PWD.
+        [[ -d $start/$folder ]] || [[ ! -d $CALLER_DIR/$folder ]] || start=$CALLER_DIR
+        folder=$start/$folder
+    fi
+    [[ -d $folder ]] || die "there is no folder $folder"
+    printf '%s\n' "$folder"
+}
+
 short_hash() { printf '%s' "$1" | sha256sum | cut -c1-8; }
 
 # Paths end up in configuration files of three programs, in PYTHONPATH and in connection

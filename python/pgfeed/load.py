@@ -5,7 +5,7 @@ stands between: each file into its staging table, and every problem with its fil
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,15 @@ class BadInput(LoadRefused):
 
 
 def load(
-    connection: psycopg.Connection, folder: Path, is_shifted: bool, stages: Stages
+    connection: psycopg.Connection,
+    folder: Path,
+    is_shifted: bool,
+    stages: Stages,
+    by: timedelta | None = None,
 ) -> dict[str, int]:
     """Loads a folder in the CSV layout and returns how many rows of what were new or changed.
 
+    is_shifted: all times move, by `by` or else so that the newest interaction is now.
     The connection must be in autocommit mode. Raises LoadRefused, with nothing loaded.
     """
     if not folder.is_dir():
@@ -49,7 +54,7 @@ def load(
             if reading.unknown_columns:
                 names = ", ".join(reading.unknown_columns)
                 stages.note(f"{reading.file}: not loaded, the layout has no such column: {names}")
-        _refuse_problems(connection, readings, broken, is_shifted, stages)
+        _refuse_problems(connection, readings, broken, is_shifted, stages, by)
         return staging.merge(connection, stages)
 
 
@@ -98,6 +103,7 @@ def _refuse_problems(
     broken: list[Problem],
     is_shifted: bool,
     stages: Stages,
+    by: timedelta | None,
 ) -> None:
     """Raises BadInput if anything is wrong with a file, a row, or between rows.
 
@@ -110,7 +116,7 @@ def _refuse_problems(
     count = len(problems)
     if not broken:
         with stages.stage("checking"):
-            shift, is_known = staging.set_shift(connection, is_shifted)
+            shift, is_known = staging.set_shift(connection, is_shifted, by)
             found, found_count = staging.problems(connection)
         problems.extend(
             Problem(readings[table].file, line, reason) for table, line, reason in found

@@ -68,11 +68,14 @@ def _make_staging_tables(connection: psycopg.Connection) -> None:
     connection.execute(statement("stage"))
 
 
-def set_shift(connection: psycopg.Connection, is_shifted: bool) -> tuple[timedelta, bool]:
+def set_shift(
+    connection: psycopg.Connection, is_shifted: bool, by: timedelta | None = None
+) -> tuple[timedelta, bool]:
     """Decides by how much all times move, and whether that was known from an earlier load.
 
-    What was loaded before keeps its times, and the rest of the same data moves with it; so
-    loading twice changes nothing, whenever that is.
+    Without `by` the newest interaction moves to now. What was loaded before keeps its times,
+    and the rest of the same data moves with it; so loading twice changes nothing, whenever
+    that is.
     """
     connection.execute("create index on staged_interactions (created_at)")
     connection.execute("analyze staged_users, staged_posters, staged_listings")
@@ -80,6 +83,8 @@ def set_shift(connection: psycopg.Connection, is_shifted: bool) -> tuple[timedel
     known = connection.execute(statement("known_shift")).fetchone()
     if known is not None:
         shift = known[0]
+    elif is_shifted and by is not None:
+        shift = by
     elif is_shifted:
         shift = connection.execute(
             """

@@ -1,0 +1,85 @@
+"""pgfeed evaluate: how good the feed is, beside what else could rank, on data of the past."""
+
+import os
+from pathlib import Path
+
+import click
+import psycopg
+
+from pgfeed.progress import Stages
+from pgfeed.staging import LoadRefused
+
+
+@click.command()
+@click.argument("source", metavar="FOLDER|synth")
+@click.option("--trials", type=click.IntRange(1), default=20, show_default=True)
+@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
+@click.option(
+    "--step",
+    "step_days",
+    type=click.FloatRange(min=1 / 24),
+    metavar="DAYS",
+    help="Between two cut-offs; without it a week, or what gives 6 to 40 of them.",
+)
+@click.option("--askers", type=click.IntRange(1), help="Ask at most so many users at a cut-off.")
+@click.option("--sessions", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="An instance that runs, for the scratch databases; otherwise one of the command's own.",
+)
+@click.option(
+    "--reuse", is_flag=True, help="Take the answers of the last run: only models have changed."
+)
+@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="An .svg file.")
+@click.option("--document", "is_documented", is_flag=True, help="Write docs/evaluation.md.")
+def evaluate(
+    source: str,
+    trials: int,
+    seeds: int,
+    step_days: float | None,
+    askers: int | None,
+    sessions: int,
+    home: Path | None,
+    reuse: bool,
+    plot: Path | None,
+    is_documented: bool,
+) -> None:
+    """Judge the feed and its baselines on FOLDER (the CSV layout), one JSON line a figure.
+
+    At rolling cut-offs only what was known then is loaded into a scratch database, the
+    product's own jobs run, its own get_feed is asked, and the answers are held against what
+    users applied to until the next cut-off. SOURCE `synth` is a made-up world.
+    docs/evaluation.md says how, and what came of it.
+    """
+    # Before numpy is imported: the matrices are small, and threads that wait for one another on
+    # a busy machine take many times as long as one alone.
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    from pgfeed.bench.server import Server
+    from pgfeed.evaluation import data, report
+    from pgfeed.evaluation.cutoffs import TooLittle
+    from pgfeed.evaluation.product import FeedDiffers
+    from pgfeed.evaluation.run import Options
+    from pgfeed.evaluation.run import evaluate as run
+
+    repository = Path(os.environ["PGFEED_REPOSITORY"])
+    stages = Stages("evaluate")
+    server = Server(repository, home or Path(os.environ["PGFEED_HOME"]) / "evaluate")
+    options = Options(trials, seeds, step_days, askers, sessions, reuse)
+    try:
+        world = (
+            data.synthetic(stages) if source == data.SYNTHETIC else data.read(Path(source), stages)
+        )
+        found = run(server, home is None, world, options, stages)
+    except LoadRefused as refusal:
+        raise click.ClickException(f"{refusal}\nNothing was evaluated.") from None
+    except (TooLittle, FeedDiffers, psycopg.Error) as error:
+        raise click.ClickException(str(error).strip()) from None
+    for line in report.lines(found):
+        click.echo(line)
+    report.show(found)
+    plot = plot or server.home / "evaluate" / f"{found.data}.svg"
+    report.draw(found, plot)
+    stages.note(f"the plot is {plot}")
+    if is_documented:
+        report.document(found, repository)
