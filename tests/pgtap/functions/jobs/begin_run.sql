@@ -127,6 +127,7 @@ select results_eq(
     $$
     values
     ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute'::interval),
+    ('refresh_analytics', '20 * * * *', 'call jobs.refresh_analytics()', '5 minutes'),
     ('refresh_engagement', '5 * * * *', 'call jobs.refresh_engagement()', '5 minutes'),
     ('refresh_trending', '*/15 * * * *', 'call jobs.refresh_trending()', '30 seconds'),
     ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes')
