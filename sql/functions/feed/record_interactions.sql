@@ -2,7 +2,8 @@
 --
 -- The users are locked first, in one order, so that two batches with the same event wait
 -- for each other: the second then sees the first one's keys and knows a repetition. Whoever was
--- deleted before the lock was ours is judged again: a caller is known anew.
+-- deleted before the lock was ours is judged again: a caller is known anew. What was refused stays
+-- refused then: a user who has become known meanwhile may come before one whose lock is ours.
 --
 -- Called by   api.track_interaction, api.track_interactions
 -- Writes      feed.users (a caller not yet known), feed.user_interactions
@@ -31,11 +32,20 @@ begin
     loop
         select
             coalesce(
-                jsonb_agg(to_jsonb(c) || jsonb_build_object('index', e.ordinality - 1)), '[]'
+                jsonb_agg(
+                    coalesce(
+                        r.refused, to_jsonb(c) || jsonb_build_object('index', e.ordinality - 1)
+                    )
+                    order by e.ordinality
+                ),
+                '[]'
             )
         into outcome
         from jsonb_array_elements(events) with ordinality as e (event, ordinality)
-        cross join lateral feed.check_interaction(e.event, caller, is_service) as c;
+        cross join lateral feed.check_interaction(e.event, caller, is_service) as c
+        left join lateral (
+            select outcome -> (e.ordinality - 1)::integer as refused
+        ) as r on r.refused ->> 'problem' is not null;
 
         perform
         from feed.users as u
