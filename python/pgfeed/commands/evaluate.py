@@ -22,6 +22,7 @@ from pgfeed.staging import LoadRefused
     help="Between two cut-offs; without it a week, or what gives 6 to 40 of them.",
 )
 @click.option("--askers", type=click.IntRange(1), help="Ask at most so many users at a cut-off.")
+@click.option("--skip", multiple=True, metavar="BASELINE", help="Leave a slow one out.")
 @click.option("--sessions", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option(
     "--home",
@@ -39,6 +40,7 @@ def evaluate(
     seeds: int,
     step_days: float | None,
     askers: int | None,
+    skip: tuple[str, ...],
     sessions: int,
     home: Path | None,
     reuse: bool,
@@ -65,7 +67,7 @@ def evaluate(
     repository = Path(os.environ["PGFEED_REPOSITORY"])
     stages = Stages("evaluate")
     server = Server(repository, home or Path(os.environ["PGFEED_HOME"]) / "evaluate")
-    options = Options(trials, seeds, step_days, askers, sessions, reuse)
+    options = Options(trials, seeds, step_days, askers, skip, sessions, reuse)
     try:
         world = (
             data.synthetic(stages) if source == data.SYNTHETIC else data.read(Path(source), stages)

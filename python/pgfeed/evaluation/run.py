@@ -32,12 +32,14 @@ class Options:
     seeds: of tuning
     step_days: between two cut-offs, None: what suits the data
     askers: at a cut-off at most, None: all
+    skip: baselines that are left out, by name
     """
 
     trials: int = 20
     seeds: int = 3
     step_days: float | None = None
     askers: int | None = None
+    skip: tuple[str, ...] = ()
     sessions: int = 2
     is_reused: bool = False
 
@@ -111,7 +113,7 @@ def judge_all(
     found += [
         judging.baseline(baseline)
         for baseline in BASELINES
-        if baseline.name != "soonest" or is_ending
+        if baseline.name not in options.skip and (baseline.name != "soonest" or is_ending)
     ]
     found += judging.ablation()
     return Report(data.name, facts(asked, cutoffs), found, seed=1)
