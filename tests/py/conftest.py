@@ -21,6 +21,8 @@ HELPERS = REPOSITORY / "tests/pgtap/helpers"
 LONGEST = (
     "test_demo",
     "test_setup",
+    "test_page",
+    "test_dashboard",
     "test_lint",
     "test_crash",
     "test_fuzz",
