@@ -21,21 +21,20 @@ HELPERS = REPOSITORY / "tests/pgtap/helpers"
 LONGEST = (
     "test_demo",
     "test_setup",
+    "test_synth",
+    "test_lint",
     "test_page",
     "test_dashboard",
-    "test_lint",
-    "test_crash",
     "test_fuzz",
-    "test_pgtap",
-    "test_synth",
-    "test_engine_exact",
+    "test_crash",
+    "test_training",
     "test_jobs",
+    "test_pgtap",
     "test_bench",
     "test_upgrade",
-    "test_training",
-    "test_doctor",
+    "test_load",
+    "test_engine_exact",
     "test_engine_live",
-    "test_live_deploy",
 )
 
 # Set where several processes share the work: gw0, gw1, ...

@@ -225,6 +225,8 @@ def test_bloat(patient: Patient) -> None:
 
 def test_blocks(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = patient.connection
+    # The deployment may be longer ago than changes may wait.
+    connection.execute("call jobs.refresh_trending()")
     connection.execute("set search_path = tests, ext, pg_catalog")
     connection.execute("select listing('bicycle'), listing('tandem')")
     assert "0 listings packed, 2 changes" in assert_well(patient, "blocks")
