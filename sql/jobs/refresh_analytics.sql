@@ -11,8 +11,8 @@
 --
 -- Reads       feed, ml
 -- Writes      analytics
--- Costs       with 1M interactions in 90 days: 1 s of processor for two days, 2 s for nine, 15 s for
---             all; the sampled feeds 2 s. It grows with the interactions of the days
+-- Costs       with 1M interactions in 90 days: 1 s of processor for two days, 2 s for nine, 15 s
+--             for all; the sampled feeds 2 s. It grows with the interactions of the days
 
 create or replace procedure jobs.refresh_analytics()
 language plpgsql
