@@ -293,8 +293,18 @@ def test_a_job_whose_process_is_killed_leaves_nothing_half_done(field: Field, jo
 
 
 def states(field: Field, job: str) -> list[str]:
+    """Of every run. A server may still be about to notice that a process of its own was killed."""
     query = "select state from jobs.run_states where job = %s order by run_id"
-    return [state for (state,) in field.execute(query, job)]
+    found: list[tuple[str]] = []
+
+    def ask() -> bool:
+        with suppress(psycopg.OperationalError):
+            found[:] = field.execute(query, job)
+            return True
+        return False
+
+    until(ask, "the server says how the runs ended")
+    return [state for (state,) in found]
 
 
 def run_and_kill(field: Field, job: str) -> None:

@@ -185,17 +185,24 @@ def test_a_dismissal_counts_at_once_and_can_be_undone_later(
     here: Town, enter: Callable[..., Page]
 ) -> None:
     user = here.user()
-    some_listings(here, 3)
+    walks = some_listings(here, 3)
+
+    def dismissed() -> list[bool]:
+        # Not whether it is in the feed: what a slow machine showed for five seconds was viewed.
+        removed = [here.ask(user, f"/api/v1/explain/{walk}")["removed_by"] for walk in walks]
+        return ["dismissed" in {rule["rule"] for rule in rules} for rules in removed]
+
     page = enter(user)
     press(card(page, "Walk number 2"), "Not for me")
     page.reload()
-    expect(page.locator(".card h3")).to_have_text(["Walk number 1", "Walk number 3"])
+    expect(card(page, "Walk number 1")).to_be_visible()
+    expect(card(page, "Walk number 2")).to_have_count(0)
     press(card(page, "Walk number 1"), "Not for me")
     settle(page)
-    assert [row["title"] for row in here.feed(user)] == ["Walk number 3"]
+    assert dismissed() == [True, True, False]
     press(card(page, "Walk number 1"), "Undo")
     settle(page)
-    assert [row["title"] for row in here.feed(user)] == ["Walk number 1", "Walk number 3"]
+    assert dismissed() == [False, True, False]
 
 
 def test_scrolling_repeats_nothing_and_ends(here: Town, enter: Callable[..., Page]) -> None:

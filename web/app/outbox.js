@@ -82,10 +82,14 @@ export class Outbox extends EventTarget {
 
   /** Takes an event back: out of the outbox, or at the server if it may have got there. */
   async retract(eventId) {
+    // Kept before anything is waited for: a tab that is closed now has still taken it back.
+    const retraction = { kind: "retraction", id: `undo-${eventId}`, body: eventId };
+    this.#add(retraction, 0);
     await this.#locked(() => {
       const item = this.#read(this.#key(eventId)) ?? this.#mine.get(eventId);
-      if (item && !item.isTried) this.#remove(item);
-      else this.#add({ kind: "retraction", id: `undo-${eventId}`, body: eventId }, 0);
+      if (!item || item.isTried) return;
+      this.#remove(item);
+      this.#remove(retraction);
     });
   }
 
