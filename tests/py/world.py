@@ -64,7 +64,8 @@ def empty(connection: psycopg.Connection) -> None:
     names = [name for name in tables(connection, schemas) if name not in (*KEPT, views)]
     with connection.transaction():
         connection.execute("set local session_replication_role = replica")
-        connection.execute(f"truncate {', '.join(names)} restart identity")
+        # Numbers are not given twice: a session keeps vectors by the number of their model.
+        connection.execute(f"truncate {', '.join(names)}")
         connection.execute("insert into ml.current_model default values")
         connection.execute("update feed.engagement_scale set ceiling = minimum_ceiling")
         connection.execute("update analytics.refresh_parameters set recounted_at = null")
