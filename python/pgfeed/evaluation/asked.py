@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pgfeed.evaluation.cutoffs import Cutoff
-from pgfeed.evaluation.product import Answer
+from pgfeed.evaluation.product import COMPONENTS, Answer
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Asked:
     is_cold: (pairs,) bool: the user had done nothing before
     starts: (pairs + 1,) int64, where each pair's candidates begin
     listing: (candidates,) int32 positions in Data.listings, ascending within a pair
-    values: (candidates, 7) float32 the components
+    values: (candidates, components) float32 the components
     positive_starts: (pairs + 1,) int64
     positive: (positives,) int64 positions in the flat arrays
     feed_starts: (pairs + 1,) int64
@@ -34,7 +34,7 @@ class Asked:
         all users did first with listings that did not exist at the cut-off, and with others
     positives_asked, positives_removed: (2,) int64, of those who were asked: what they did first
         with listings that existed, and what of it a rule keeps out of their feeds
-    weights: (7,) float64 of the profile that was asked
+    weights: (components,) float64 of the profile that was asked
     """
 
     user: np.ndarray
@@ -130,7 +130,7 @@ class Collector:
             _joined(columns["listing"], np.int32),
             np.concatenate(columns["values"])
             if columns["values"]
-            else np.zeros((0, 7), dtype=np.float32),
+            else np.zeros((0, len(COMPONENTS)), dtype=np.float32),
             _starts(self._positives),
             _joined(self._positives, np.int64),
             _starts(columns["feed"]),
