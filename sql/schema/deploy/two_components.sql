@@ -5,20 +5,46 @@
 begin;
 set local role feed_owner;
 
+-- Defaults come after the columns: functions of the last release have arguments of the row type,
+-- and PostgreSQL adds no column with a default under them.
 alter table feed.ranking_profiles
-add column poster_affinity_weight numeric(6, 5) not null default 0
+add column poster_affinity_weight numeric(6, 5)
 constraint poster_affinity_weight_is_not_negative check (poster_affinity_weight >= 0),
-add column item_similarity_weight numeric(6, 5) not null default 0
+add column item_similarity_weight numeric(6, 5)
 constraint item_similarity_weight_is_not_negative check (item_similarity_weight >= 0),
-add column affinity_half_life interval not null default '90 days'
+add column affinity_half_life interval
 constraint affinity_half_life_is_positive check (affinity_half_life > interval '0'),
-add column affinity_smoothing double precision not null default 1
+add column affinity_smoothing double precision
 constraint affinity_smoothing_is_positive
 check (affinity_smoothing > 0 and affinity_smoothing < 'infinity'),
-add column history_half_life interval not null default '30 days'
+add column history_half_life interval
 constraint history_half_life_is_positive check (history_half_life > interval '0'),
-add column history_limit integer not null default 100
-constraint history_limit_is_between_1_and_1000 check (history_limit between 1 and 1000),
+add column history_limit integer
+constraint history_limit_is_between_1_and_1000 check (history_limit between 1 and 1000);
+
+alter table feed.ranking_profiles
+alter column poster_affinity_weight set default 0,
+alter column item_similarity_weight set default 0,
+alter column affinity_half_life set default '90 days',
+alter column affinity_smoothing set default 1,
+alter column history_half_life set default '30 days',
+alter column history_limit set default 100;
+
+update feed.ranking_profiles set
+    poster_affinity_weight = default,
+    item_similarity_weight = default,
+    affinity_half_life = default,
+    affinity_smoothing = default,
+    history_half_life = default,
+    history_limit = default;
+
+alter table feed.ranking_profiles
+alter column poster_affinity_weight set not null,
+alter column item_similarity_weight set not null,
+alter column affinity_half_life set not null,
+alter column affinity_smoothing set not null,
+alter column history_half_life set not null,
+alter column history_limit set not null,
 drop constraint ranking_weights_sum_to_1,
 add constraint ranking_weights_sum_to_1 check (
     location_weight + tag_weight + engagement_weight + recency_weight + poster_weight
