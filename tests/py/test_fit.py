@@ -1,16 +1,35 @@
 """pgfeed fit: planted weights are found, the later is never learned from, a whole small run."""
 
+import json
+import signal
+import subprocess
+import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import numpy as np
+import psycopg
 import pytest
 
+from harness import REPOSITORY, Instance, run
+from pgfeed import load
+from pgfeed.bench.server import Server
+from pgfeed.evaluation import cutoffs, data, known, product
+from pgfeed.evaluation.asked import Collector
+from pgfeed.evaluation.run import start
+from pgfeed.fit import fitting as profiles
+from pgfeed.fit import profile, replay, world
 from pgfeed.fit import trials as searching
 from pgfeed.fit import weights as fitting
 from pgfeed.fit.decays import Decay, present, with_parameters
 from pgfeed.fit.trials import learn
 from pgfeed.fit.weights import Examples, Fitted, Unlearnable
+from pgfeed.progress import Stages
+from towns import make_world
 
 PLANTED = np.array([0.3, 0.25, 0.2, 0.1, 0.05, 0.1, 0.0])
 EVEN = np.full(len(PLANTED), 1 / len(PLANTED))
@@ -60,6 +79,22 @@ def without(examples: Examples, *components: int) -> Examples:
     values = examples.values.copy()
     values[:, list(components)] = 0.3
     return replace(examples, values=values)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fit") / "towns"
+    folder.mkdir()
+    make_world(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(instance: Instance) -> Server:
+    """The instance as the command sees it, with what scratch databases are copied from."""
+    server = Server(REPOSITORY, instance.home)
+    start(server, is_own=False)
+    return server
 
 
 # --- the arithmetic ---------------------------------------------------------------------------
@@ -264,3 +299,284 @@ def test_a_half_life_is_found() -> None:
         with_parameters(asked, [decay], {"recency_half_life": 10.0}), values, atol=1e-6
     )
     assert with_parameters(asked, [decay], present([decay])) is asked
+
+
+# --- a database's world -----------------------------------------------------------------------
+
+
+def exported(connection: psycopg.Connection, folder: Path) -> data.Data:
+    world.export(connection, folder, Stages("fit"))
+    return data.read(folder, Stages("fit"))
+
+
+def test_a_database_is_read_as_the_folder_it_came_from(
+    scratch: psycopg.Connection, folder: Path, tmp_path: Path
+) -> None:
+    load.load(scratch, folder, False, Stages("load"))
+    read, original = exported(scratch, tmp_path), data.read(folder, Stages("fit"))
+    acts = [
+        sorted(
+            (at, one.users[user]["user_uid"], listing, kind)
+            for at, user, listing, kind in zip(
+                *(getattr(one, name).tolist() for name in ("at", "user", "listing", "type")),
+                strict=True,
+            )
+        )
+        for one in (read, original)
+    ]
+    assert acts[0] == acts[1]
+    for ours, theirs in zip(read.listings, original.listings, strict=True):
+        assert ours["expires_at"] == theirs["starts_at"]
+        assert ours["tags"] == sorted(theirs["tags"])
+        for name in ("listing_id", "poster_id", "created_at", "lat", "lon"):
+            assert ours[name] == theirs[name]
+
+
+def test_wishes_count_from_their_last_change_and_refusals_always(
+    scratch: psycopg.Connection, tmp_path: Path
+) -> None:
+    scratch.execute(
+        """
+        select tests.user('ann', preferred_tags => '{a|b,c}', max_distance => 5);
+        select tests.user('bob', personalization_enabled => false, preferred_tags => '{c}');
+        select tests.user('cid');
+        select tests.listing('bicycle', tags => '{a|b,c}');
+        select tests.interaction('cid', 'bicycle', 'apply');
+        update feed.users set created_at = now() - interval '50 days';
+        """
+    )
+    read = exported(scratch, tmp_path)
+    user = {row["user_uid"]: place for place, row in enumerate(read.users)}
+    ann, bob = (
+        user[str(scratch.execute("select tests.user_uid(%s)", (name,)).fetchone()[0])]
+        for name in ("ann", "bob")
+    )
+    now = data.micros(datetime.now(UTC))
+    before = known.user_at(read, ann, now - cutoffs.DAY)
+    after = known.user_at(read, ann, now)
+    assert (before["preferred_tags"], before["max_distance"]) == (None, None)
+    assert before["personalization_enabled"] is True
+    assert (after["preferred_tags"], after["max_distance"]) == (["a¦b", "c"], 5)
+    assert read.listings[0]["tags"] == ["a¦b", "c"]
+    assert known.user_at(read, bob, now - cutoffs.DAY)["personalization_enabled"] is False
+
+
+def test_the_operators_choices_go_along(
+    scratch: psycopg.Connection, instance: Instance, template: str, tmp_path: Path
+) -> None:
+    scratch.execute(
+        """
+        update feed.ranking_profiles set location_weight = 0.2, tag_weight = 0.25,
+            seen_window = '3 days';
+        update feed.interaction_weights set weight = 4 where type = 'save';
+        update ml.training_parameters set neighbor_count = 7;
+        insert into feed.ranking_profiles (profile_name) values ('other');
+        """
+    )
+    choices = world.export(scratch, tmp_path, Stages("fit"))
+    look = """
+    select p.profile_name, p.location_weight, p.seen_window, w.weight, t.neighbor_count
+    from feed.ranking_profiles as p, feed.interaction_weights as w, ml.training_parameters as t
+    where w.type = 'save'
+    """
+    with instance.scratch_database(template) as name, instance.connect(name) as connection:
+        world.choose(connection, choices)
+        world.choose(connection, choices)
+        assert connection.execute(look).fetchall() == [
+            ("default", Decimal("0.20000"), timedelta(days=3), 4, 7)
+        ]
+
+
+# --- the profile ------------------------------------------------------------------------------
+
+
+def test_the_written_profile_ranks_as_it_was_judged(
+    instance: Instance, folder: Path, server: Server
+) -> None:
+    read = data.read(folder, Stages("fit"))
+    cutoff = cutoffs.rolling(read, step_days=12)[-1]
+    weights = np.random.default_rng(1).dirichlet(np.ones(len(product.COMPONENTS)))
+    written = profile.of(weights, {"recency_half_life": 2.75, "location_decay_km": 61.5})
+    users = cutoff.askers[:4]
+    with product.scratch(server) as database:
+        as_of = product.fill(server, database, read, cutoff)
+        with instance.connect(database) as connection:
+            profile.write(connection, "other", written, {"by": "hand"}, True)
+            row = connection.execute(
+                """
+                select recency_half_life, location_decay_km, seen_window, evaluation,
+                    created_at > now() - interval '1 hour'
+                from feed.ranking_profiles where profile_name = 'other'
+                """
+            ).fetchone()
+            with pytest.raises(profile.Unwritable, match="a profile 'other' already"):
+                profile.write(connection, "other", written, {}, True)
+        assert row == (timedelta(days=2.75), 61.5, timedelta(days=30), {"by": "hand"}, True)
+        asked, others = (
+            list(product.ask(server, database, read, users, as_of, 1, name))
+            for name in ("default", "other")
+        )
+        kept = product.profile(server, database, "default")
+    collector = Collector()
+    collector.add(0, cutoff, asked, users)
+    flat = collector.collected(*kept)
+    decayed = replay.with_decays(flat, written.parameters)
+    assert len(flat) == len(users)
+    for pair, answer in enumerate(others):
+        rows = decayed.candidates(pair)
+        np.testing.assert_allclose(decayed.values[rows], answer.values, atol=2e-6)
+        order = np.argsort(-(answer.values @ written.array()), kind="stable")
+        assert decayed.listing[rows][order][: len(answer.feed)].tolist() == answer.feed.tolist()
+    assert np.abs(decayed.values - flat.values).max() > 0.1
+    # And a part of the pairs is that part.
+    part = replay.of_pairs(decayed, np.array([1, 3]))
+    for place, pair in enumerate((1, 3)):
+        np.testing.assert_array_equal(
+            part.values[part.candidates(place)], decayed.values[decayed.candidates(pair)]
+        )
+        assert part.positives(place).tolist() == decayed.positives(pair).tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("default", "'default' is made by hand"),
+        ("Best one", "no name for a profile"),
+        ("taken", "a profile 'taken' already"),
+    ],
+    ids=["default", "two words", "taken"],
+)
+def test_a_name_that_cannot_be_used_is_refused_at_once(
+    instance: Instance, scratch: psycopg.Connection, scratch_name: str, name: str, reason: str
+) -> None:
+    scratch.execute("insert into feed.ranking_profiles (profile_name) values ('taken')")
+    refused = fit(instance, scratch_name, "--profile", name, check=False)
+    assert refused.returncode == 1
+    assert reason in refused.stderr and "Nothing was written" in refused.stderr
+    assert scratch.execute("select count(*) from feed.ranking_profiles").fetchone() == (2,)
+
+
+def test_who_may_not_write_is_told_before_the_work(scratch: psycopg.Connection) -> None:
+    scratch.execute("set role service_role")
+    with pytest.raises(profile.Unwritable, match="may not write"):
+        profile.check(scratch, "mine")
+
+
+# --- a whole run ------------------------------------------------------------------------------
+
+
+def fit(
+    instance: Instance, database: str, *arguments: object, check: bool = True
+) -> CompletedProcess:
+    return run(
+        *(REPOSITORY / "bin/pgfeed", "fit", "--home", instance.home, *map(str, arguments)),
+        env=instance.environment | {"PGFEED_DATABASE": database},
+        check=check,
+    )
+
+
+def left_over(instance: Instance) -> int:
+    with instance.connect("postgres") as connection:
+        left = "select count(*) from pg_database where datname like 'evaluate\\_%'"
+        return connection.execute(left).fetchone()[0]
+
+
+QUICK = ("--step", 12, "--trials", 6, "--seeds", 2)
+
+
+@pytest.mark.slow
+def test_a_profile_is_learned_from_a_database(
+    instance: Instance, scratch: psycopg.Connection, scratch_name: str, folder: Path
+) -> None:
+    load.load(scratch, folder, False, Stages("load"))
+    before = scratch.execute(
+        "select to_jsonb(p) from feed.ranking_profiles as p where profile_name = 'default'"
+    ).fetchone()
+    dry = fit(instance, scratch_name, *QUICK, "--dry-run", "--json")
+    evaluation = json.loads(dry.stdout)
+    assert evaluation["written"] is False
+    assert evaluation["profile"] == f"learned_{datetime.now(UTC):%Y%m%d}"
+    count = "select count(*) from feed.ranking_profiles"
+    assert scratch.execute(count).fetchone() == (1,)
+
+    # The same answers and seeds: the same profile, written.
+    done = fit(instance, scratch_name, *QUICK, "--reuse", "--profile", "towns")
+    assert "using the answers" in done.stderr
+    assert "location" in done.stdout and "ndcg@10" in done.stdout
+    columns = ", ".join(f"{name}_weight" for name in product.COMPONENTS)
+    *weights, stored, is_offered, half_life = scratch.execute(
+        f"""
+        select {columns}, evaluation, is_offered, recency_half_life
+        from feed.ranking_profiles where profile_name = 'towns'
+        """
+    ).fetchone()
+    assert sum(weights) == 1
+    assert min(weights) >= 0
+    assert stored == {
+        name: value for name, value in evaluation.items() if name not in ("profile", "written")
+    }
+    ndcg = stored["metrics"]["ndcg@10"]
+    assert is_offered is stored["won"] is (ndcg["difference"]["low"] > 0)
+    assert ndcg["difference"]["value"] == pytest.approx(
+        ndcg["learned"]["value"] - ndcg["default"]["value"], abs=1e-4
+    )
+    assert ("is offered" in done.stdout) is is_offered
+    assert stored["fitted_on"]["until"] <= stored["judged_on"]["from"]
+    assert stored["judged_on"]["positives"] >= 5
+    assert len(stored["seeds"]) == 2
+    assert half_life > timedelta(0)
+    assert (
+        before
+        == scratch.execute(
+            "select to_jsonb(p) from feed.ranking_profiles as p where profile_name = 'default'"
+        ).fetchone()
+    )
+    assert left_over(instance) == 0
+
+
+@pytest.mark.slow
+def test_what_is_interrupted_leaves_nothing(
+    instance: Instance, scratch: psycopg.Connection, scratch_name: str, folder: Path
+) -> None:
+    command = (REPOSITORY / "bin/pgfeed", "fit", "--home", instance.home, "--data", folder)
+    process = subprocess.Popen(
+        [*map(str, command), "--profile", "towns", "--step", "2"],
+        env=instance.environment | {"PGFEED_DATABASE": scratch_name},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not left_over(instance) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert out == "" and "interrupted; nothing was written" in err
+    assert left_over(instance) == 0
+    assert scratch.execute("select count(*) from feed.ranking_profiles").fetchone() == (1,)
+
+
+def test_too_little_is_said(instance: Instance, scratch_name: str, tmp_path: Path) -> None:
+    refused = fit(instance, scratch_name, check=False)
+    assert refused.returncode == 1
+    assert "too few to split" in refused.stderr
+    assert "Nothing was written" in refused.stderr
+    nowhere = fit(instance, scratch_name, "--data", tmp_path / "nowhere", check=False)
+    assert nowhere.returncode == 1 and "is not a folder" in nowhere.stderr
+    absent = run(
+        *(REPOSITORY / "bin/pgfeed", "fit", "--home", tmp_path, "--dry-run"),
+        env=instance.environment,
+        check=False,
+    )
+    assert absent.returncode == 1 and "there is no instance in" in absent.stderr
+
+
+def test_who_refuses_personalisation_teaches_nothing(folder: Path) -> None:
+    read = data.read(folder, Stages("fit"))
+    read.users[3]["personalization_enabled"] = False
+    read.users[4]["personalization_enabled"] = True
+    pairs = np.arange(4)
+    asked = SimpleNamespace(user=np.array([5, 3, 4, 3]))
+    assert profiles.willing(asked, pairs, read).tolist() == [0, 2]
