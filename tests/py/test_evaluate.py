@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,25 +22,9 @@ from pgfeed.evaluation.past import Past, distance_km, past_at
 from pgfeed.load import BadInput
 from pgfeed.progress import Stages
 from pgfeed.staging import LoadRefused
+from towns import BEGIN, DAYS, make_world, text, uid, write
 
 REAL_DATA = REPOSITORY.parent / "shared/data"
-BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
-USERS, LISTINGS, DAYS = 24, 40, 120
-
-
-def uid(kind: int, number: int) -> str:
-    return str(uuid.UUID(int=(kind << 64) | number))
-
-
-def text(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def write(folder: Path, name: str, rows: list[dict[str, object]]) -> None:
-    with (folder / f"{name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def rewrite(folder: Path, name: str, edit: Callable[[list[dict[str, str]]], None]) -> None:
@@ -49,59 +32,6 @@ def rewrite(folder: Path, name: str, edit: Callable[[list[dict[str, str]]], None
         rows = list(csv.DictReader(file))
     edit(rows)
     write(folder, name, rows)
-
-
-def make_world(folder: Path) -> None:
-    """Two towns; each user applies to what the town has, a new listing every three days.
-
-    The last two users come when the last fifth of the time is on.
-    """
-    places = ((47.4, 8.5), (46.2, 6.1))
-    listings, acts = [], []
-    for number in range(LISTINGS):
-        town = number % 2
-        created = BEGIN + timedelta(days=3 * number)
-        listings.append(
-            {
-                "listing_id": uid(2, number),
-                "poster_id": uid(3, town),
-                "lat": places[town][0] + number / 1000,
-                "lon": places[town][1],
-                "tags": f"town{town}|topic{number % 5}",
-                "compensation": "",
-                "created_at": text(created),
-                "poster_rating": 5 - town,
-                "title": "",
-                "starts_at": text(created + timedelta(days=60)) if number % 4 else "",
-            }
-        )
-        for user in range(town, USERS, 2):
-            at = created + timedelta(days=1 + (user * 7 + number * 3) % 30, seconds=user)
-            is_here = user < USERS - 2 or at > BEGIN + timedelta(days=110)
-            if is_here and (user + number) % 3 and at < BEGIN + timedelta(days=DAYS):
-                act = {"user_uid": uid(1, user), "listing_id": uid(2, number)}
-                is_dismissed = (user + number) % 7 == 1
-                kind = "dismiss" if is_dismissed else "apply"
-                acts.append(act | {"type": kind, "ts": text(at)})
-                # Some think again, when it is no longer in their feed.
-                again = at + timedelta(days=12)
-                if is_dismissed and again < BEGIN + timedelta(days=DAYS):
-                    acts.append(act | {"type": "apply", "ts": text(again)})
-    write(
-        folder,
-        "users",
-        [
-            {
-                "user_uid": uid(1, user),
-                "lat": places[user % 2][0],
-                "lon": places[user % 2][1],
-                "geo_known_from": text(BEGIN + timedelta(days=10 * (user % 3))),
-            }
-            for user in range(USERS)
-        ],
-    )
-    write(folder, "listings", listings)
-    write(folder, "interactions", acts)
 
 
 @pytest.fixture(scope="module")
@@ -430,18 +360,6 @@ def test_every_model_gets_the_same_number_of_trials() -> None:
         if baseline.space:
             assert tuned.setting == tried[1]
 
-    weights: list[np.ndarray] = []
-
-    def worth(setting: np.ndarray) -> float:
-        weights.append(setting)
-        return float(setting[2])
-
-    default = np.array([0.25, 0.2, 0.15, 0.1, 0.1, 0.1, 0.1])
-    tuned = tuning.tune_weights(default, worth, trials=20, seed=1)
-    assert tuned.trials == len(weights) == 20
-    assert all(setting.min() >= 0 and setting.sum() == pytest.approx(1) for setting in weights)
-    assert tuned.setting[2] == max(setting[2] for setting in weights) > 0.15
-
 
 def test_a_feed_that_is_not_the_references_stops_the_run() -> None:
     listings, scores = np.array([4, 2, 9]), np.array([0.9, 0.8, 0.8])
@@ -484,7 +402,7 @@ def test_a_run_prints_every_figure(figures: list[dict]) -> None:
         list(figure) == ["data", "model", "metric", "value", "low", "high"]
         for figure in alone.values()
     )
-    names = {baseline.name for baseline in baselines.BASELINES} | {"default", "tuned", "random"}
+    names = {baseline.name for baseline in baselines.BASELINES} | {"default", "learned", "random"}
     names |= {f"{way}_{name}" for way in ("without", "only") for name in product.COMPONENTS}
     for name in names:
         for metric in ("recall@20", "ndcg@10", "mrr"):
@@ -497,7 +415,7 @@ def test_a_run_prints_every_figure(figures: list[dict]) -> None:
     assert {figure["data"] for figure in figures} == {"towns"}
 
     versus = {(f["model"], f["versus"], f["metric"]): f for f in figures if "versus" in f}
-    for ours in ("default", "tuned"):
+    for ours in ("default", "learned"):
         for baseline in baselines.BASELINES:
             figure = versus[ours, baseline.name, "ndcg@10"]
             difference = alone[ours, "ndcg@10"]["value"] - alone[baseline.name, "ndcg@10"]["value"]

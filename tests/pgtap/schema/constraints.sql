@@ -1,7 +1,7 @@
 -- What the tables themselves refuse, whoever writes.
 
 begin;
-select plan(92);
+select plan(95);
 
 select tests.user('ann');
 select tests.poster('pat');
@@ -274,11 +274,22 @@ from
         ('history_limit = 0', 'history_limit_is_between_1_and_1000', 'no history'),
         ('history_limit = 1001', 'history_limit_is_between_1_and_1000', 'too long a history'),
         ('inferred_tag_count = -1', 'inferred_tag_count_is_not_negative', 'less than no tags'),
-        ('profile_name = ''Best one''', 'profile_name_is_a_word', 'a name of two words')
+        ('profile_name = ''Best one''', 'profile_name_is_a_word', 'a name of two words'),
+        (
+            'evaluation = ''{}''',
+            'default_is_made_by_hand',
+            'and what was fitted does not become default'
+        ),
+        ('is_offered = false', 'default_is_offered', 'nor does default go out of use')
     ) as c (change, rule, description);
 select lives_ok(
     $$insert into feed.ranking_profiles (profile_name) values ('other')$$,
     'the defaults are a profile: they sum to 1'
+);
+select tests.refuses(
+    $$update feed.ranking_profiles set evaluation = '[]' where profile_name = 'other'$$,
+    'evaluation_is_an_object',
+    'an evaluation is an object'
 );
 
 -- one row each
