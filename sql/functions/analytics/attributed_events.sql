@@ -4,7 +4,7 @@
 -- attribution_window. The day is the interaction's, so that a day that is over changes only by
 -- what comes in late.
 --
--- Called by   analytics.refresh_days
+-- Called by   analytics.refresh_days, analytics.refresh_experiments
 
 create or replace function analytics.attributed_events(
     from_day date,
@@ -17,7 +17,8 @@ returns table (
     profile_name text,
     shown_position integer,
     type feed.interaction_type,
-    seconds double precision
+    seconds double precision,
+    shown_at timestamptz
 )
 language sql
 stable
@@ -28,7 +29,8 @@ begin atomic
         a.profile_name,
         a.position,
         a.type,
-        a.seconds
+        a.seconds,
+        a.shown_at
     from (
         select distinct on (e.user_uid, e.listing_id, e.type, e.counted_at)
             e.user_uid,
@@ -36,7 +38,8 @@ begin atomic
             e.type,
             e.seconds,
             i.profile_name,
-            i.position
+            i.position,
+            i.created_at as shown_at
         from analytics.counted_events(
                 attributed_events.from_day, attributed_events.to_day
             ) as e

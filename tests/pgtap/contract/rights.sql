@@ -78,6 +78,8 @@ analytics.coverage_course      -     -              -             r
 analytics.daily_counts         -     -              -             -
 analytics.daily_metrics        -     -              -             r
 analytics.engagement_inequality  -   -              -             r
+analytics.experiment_counts    -     -              -             -
+analytics.experiment_results   -     -              -             r
 analytics.feed_counts          -     -              -             -
 analytics.feed_latency         -     -              -             r
 analytics.feed_quality         -     -              -             r
@@ -112,6 +114,7 @@ feed.engagement_metrics        -     -              -             -
 feed.engagement_scale          -     -              -             -
 feed.engagement_weights        -     -              -             -
 feed.expected_engagement       -     -              -             -
+feed.experiments               -     -              -             -
 feed.feed_impressions          -     -              -             -
 feed.interaction_keys          -     -              -             -
 feed.interaction_weights       -     -              -             -
@@ -207,9 +210,11 @@ analytics.counted_events                  caller     -     -              -     
 analytics.day_of                          caller     -     -              -             -
 analytics.day_start                       caller     -     -              -             -
 analytics.first_kept_day                  caller     -     -              -             -
+analytics.ratio_error                     caller     -     -              -             -
 analytics.reach                           caller     -     -              -             -
 analytics.refresh_cities                  caller     -     -              -             -
 analytics.refresh_days                    caller     -     -              -             -
+analytics.refresh_experiments             caller     -     -              -             -
 analytics.sampled_components              caller     -     -              -             -
 api.delete_my_data                        owner      -     X              X             -
 api.explain_listing                       owner      -     X              X             -
@@ -226,11 +231,14 @@ api.upsert_posters                        owner      -     -              X     
 api.upsert_users                          owner      -     -              X             -
 feed.age_text                             caller     -     -              -             -
 feed.best_listings                        caller     -     -              -             -
+feed.bucket_of                            caller     -     -              -             -
 feed.candidate_listings                   caller     -     -              -             -
 feed.check_interaction                    caller     -     -              -             -
 feed.collaborative_scores                 caller     -     -              -             -
+feed.component_code                       caller     -     -              -             -
 feed.component_fact                       caller     -     -              -             -
 feed.component_facts                      caller     -     -              -             -
+feed.component_names                      caller     -     -              -             -
 feed.content_score                        caller     -     -              -             -
 feed.cosine_similarity                    caller     -     -              -             -
 feed.count_text                           caller     -     -              -             -
@@ -258,6 +266,7 @@ feed.normalized_tags                      caller     -     X              X     
 feed.one_line                             caller     -     X              X             -
 feed.payload_hash                         caller     -     -              -             -
 feed.poster_score                         caller     -     -              -             -
+feed.profile_of                           caller     -     -              -             -
 feed.reason                               caller     -     -              -             -
 feed.recency_score                        caller     -     -              -             -
 feed.record_interactions                  caller     -     -              -             -
@@ -284,6 +293,7 @@ feed.tg_user_interactions__refuse         caller     -     -              -     
 feed.tg_user_interactions__uncount        caller     -     -              -             -
 feed.tg_users__forget                     owner      -     -              -             -
 feed.ticket_body                          caller     -     -              -             -
+feed.ticket_components                    caller     -     -              -             -
 feed.ticket_facts                         caller     -     -              -             -
 feed.ticket_signature                     caller     -     -              -             -
 feed.try_timestamptz                      caller     -     -              -             -
