@@ -103,6 +103,10 @@ def percent(share: float | None) -> str:
     return "–" if share is None else fixed(100.0 * share, 1, " %")
 
 
+def points(share: float) -> str:
+    return fixed(100 * share, 2, " %")
+
+
 def count(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
@@ -298,10 +302,7 @@ def test_the_numbers_are_those_of_sql(page: Page, ask: Callable) -> None:
     shown = page.locator("#experiments .body tbody tr").all()
     assert len(shown) == 8
     through = [
-        [
-            fixed(100 * value, 2, " %"),
-            f"{fixed(100 * low, 2, ' %')} to {fixed(100 * high, 2, ' %')}",
-        ]
+        [points(value), f"{points(low)} to {points(high)}"]
         for *_, value, low, high in experiments[:2]
     ]
     assert [row.locator("td").all_inner_texts()[3:5] for row in shown[:2]] == through

@@ -74,7 +74,8 @@ begin
             (select p.attribution_window from analytics.refresh_parameters as p)
         ) as a
         where
-            a.shown_at >= began_at
+            a.type in ('view', 'click', 'apply')
+            and a.shown_at >= began_at
             and a.shown_at < refresh_experiments.as_of
     ),
 

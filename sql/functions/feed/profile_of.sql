@@ -4,7 +4,7 @@
 -- request that calls it, which takes five times as long as the look-up.
 --
 -- Called by   api.get_feed, api.explain_listing
--- Reads       feed.experiments, a few rows
+-- Reads       feed.experiments, a few rows, and the profile's
 
 create or replace function feed.profile_of(user_uid uuid)
 returns text
@@ -18,7 +18,10 @@ begin
         (
             select e.profile_name
             from feed.experiments as e
-            where e.buckets @> feed.bucket_of(profile_of.user_uid)
+            inner join feed.ranking_profiles as p using (profile_name)
+            where
+                e.buckets @> feed.bucket_of(profile_of.user_uid)
+                and p.is_offered
         ),
         'default'
     );
@@ -26,4 +29,4 @@ end;
 $$;
 
 comment on function feed.profile_of is
-'The profile of the experiment that has the user''s bucket, else default.';
+'The profile of the experiment that has the user''s bucket, if it is offered, else default.';

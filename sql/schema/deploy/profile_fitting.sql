@@ -20,11 +20,13 @@ create table ml.fit_parameters (
     constraint held_out_window_is_between_1_hour_and_180_days
     check (held_out_window between interval '1 hour' and interval '180 days'),
     impression_limit integer not null default 1000000
-    constraint impression_limit_is_between_1000_and_10000000
-    check (impression_limit between 1000 and 10000000),
+    constraint impression_limit_is_between_1000_and_5000000
+    check (impression_limit between 1000 and 5000000),
     least_user_count integer not null default 100
     constraint least_user_count_is_between_2_and_1000000
     check (least_user_count between 2 and 1000000),
+    trial_count smallint not null default 8
+    constraint trial_count_is_between_2_and_100 check (trial_count between 2 and 100),
     random_seed integer not null default 20240229
     constraint fit_random_seed_is_not_negative check (random_seed >= 0),
     constraint held_out_window_is_shorter_than_fit_window check (held_out_window < fit_window)
@@ -41,6 +43,8 @@ comment on column ml.fit_parameters.impression_limit is
 comment on column ml.fit_parameters.least_user_count is
 'Nothing is fitted unless so many users chose something of what they were shown, before and in
 the held-out part each.';
+comment on column ml.fit_parameters.trial_count is
+'Settings that are tried, each judged on later days than those it was fitted on.';
 comment on column ml.fit_parameters.random_seed is
 'Seed of every random choice: the same impressions give the same profile.';
 comment on index ml.fit_parameters_pkey is 'Keeps the table at one row.';

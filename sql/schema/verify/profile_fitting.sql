@@ -9,6 +9,7 @@ where
     fit_window > held_out_window
     and impression_limit > 0
     and least_user_count > 0
+    and trial_count > 1
     and random_seed >= 0;
 
 rollback;

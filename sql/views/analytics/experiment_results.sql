@@ -43,8 +43,8 @@ in feed_quality, if its impression is within the time. Users are what is drawn (
 many clicks of few users are no certainty; with fewer than a hundred users a profile the intervals
 are too narrow. Stored by jobs.refresh_analytics while an experiment runs: hourly in its first two
 days, then nightly; the last results stay. docs/analysts/experiments.md says how to read it.
-Example: select profile_name, value, low, high, difference_low, difference_high, is_different
-from analytics.experiment_results where measure = ''click_through_rate'' order by profile_name;';
+Example: select count(distinct profile_name) as profiles, count(*) filter (where is_different)
+as differences, max(to_time) as compared_until from analytics.experiment_results;';
 comment on column analytics.experiment_results.profile_name is 'The ranking profile that was used.';
 comment on column analytics.experiment_results.measure is
 'click_through_rate, apply_rate, seconds_per_listing or applications_per_user.';

@@ -138,6 +138,7 @@ jobs.run_states                -     -              -             -
 jobs.runs                      -     -              -             -
 jobs.schedules                 -     -              -             -
 ml.current_model               -     -              -             -
+ml.fit_parameters              -     -              -             -
 ml.listing_facts               -     -              -             -
 ml.listing_vectors             -     -              -             -
 ml.location_clusters           -     -              -             -
@@ -255,6 +256,7 @@ feed.ensure_user                          caller     -     X              X     
 feed.fold_changes                         caller     -     -              -             -
 feed.group_by_block                       caller     -     -              -             -
 feed.hour_row_count                       caller     -     -              -             -
+feed.impression_choices                   caller     -     -              -             -
 feed.leading_components                   caller     -     -              -             -
 feed.location_score                       caller     -     -              -             -
 feed.log_start                            caller     -     -              -             -
@@ -308,6 +310,7 @@ identity.is_service                       caller     -     -              -     
 identity.user_uid                         caller     X     X              X             X
 jobs.begin_run                            caller     -     -              -             -
 jobs.end_run                              caller     -     -              -             -
+jobs.fit_profile                          caller     -     -              -             -
 jobs.keep_house                           caller     -     -              -             -
 jobs.lock_key                             caller     -     -              -             X
 jobs.refresh_analytics                    caller     -     -              -             -
@@ -316,6 +319,7 @@ jobs.refresh_trending                     caller     -     -              -     
 jobs.schedule_all                         caller     -     -              -             -
 jobs.train_models                         caller     -     -              -             -
 ml.copy_rows                              superuser  -     -              -             -
+ml.fit_profile                            caller     -     -              -             -
 ml.forget_user                            owner      -     -              -             -
 ml.model_for_writing                      caller     -     -              -             -
 ml.project_listings                       caller     -     -              -             -

@@ -1,7 +1,7 @@
 -- feed.profile_of: shares of users, and nobody moves who need not
 
 begin;
-select plan(15);
+select plan(16);
 
 insert into feed.users (user_uid)
 select tests.user_uid('user ' || n)
@@ -106,6 +106,20 @@ select is(
     'a thousandth of the users is a part, known to the server or not'
 );
 select is(feed.profile_of(null), 'default', 'nobody has default');
+
+update feed.ranking_profiles as p
+set is_offered = false
+where p.profile_name = 'bold';
+
+select is(
+    feed.profile_of('0f16cf0b-503b-45d9-a699-416cf95c11e1'),
+    'default',
+    'a profile that is no longer offered ranks for nobody'
+);
+
+update feed.ranking_profiles as p
+set is_offered = true
+where p.profile_name = 'bold';
 
 -- one look-up in one small table
 select results_eq(
