@@ -430,18 +430,6 @@ def test_every_model_gets_the_same_number_of_trials() -> None:
         if baseline.space:
             assert tuned.setting == tried[1]
 
-    weights: list[np.ndarray] = []
-
-    def worth(setting: np.ndarray) -> float:
-        weights.append(setting)
-        return float(setting[2])
-
-    default = np.array([0.25, 0.2, 0.15, 0.1, 0.1, 0.1, 0.1])
-    tuned = tuning.tune_weights(default, worth, trials=20, seed=1)
-    assert tuned.trials == len(weights) == 20
-    assert all(setting.min() >= 0 and setting.sum() == pytest.approx(1) for setting in weights)
-    assert tuned.setting[2] == max(setting[2] for setting in weights) > 0.15
-
 
 def test_a_feed_that_is_not_the_references_stops_the_run() -> None:
     listings, scores = np.array([4, 2, 9]), np.array([0.9, 0.8, 0.8])
@@ -484,7 +472,7 @@ def test_a_run_prints_every_figure(figures: list[dict]) -> None:
         list(figure) == ["data", "model", "metric", "value", "low", "high"]
         for figure in alone.values()
     )
-    names = {baseline.name for baseline in baselines.BASELINES} | {"default", "tuned", "random"}
+    names = {baseline.name for baseline in baselines.BASELINES} | {"default", "learned", "random"}
     names |= {f"{way}_{name}" for way in ("without", "only") for name in product.COMPONENTS}
     for name in names:
         for metric in ("recall@20", "ndcg@10", "mrr"):
@@ -497,7 +485,7 @@ def test_a_run_prints_every_figure(figures: list[dict]) -> None:
     assert {figure["data"] for figure in figures} == {"towns"}
 
     versus = {(f["model"], f["versus"], f["metric"]): f for f in figures if "versus" in f}
-    for ours in ("default", "tuned"):
+    for ours in ("default", "learned"):
         for baseline in baselines.BASELINES:
             figure = versus[ours, baseline.name, "ndcg@10"]
             difference = alone[ours, "ndcg@10"]["value"] - alone[baseline.name, "ndcg@10"]["value"]

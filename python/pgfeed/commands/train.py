@@ -9,7 +9,8 @@ import psycopg
 
 from pgfeed.progress import Stages
 
-JOBS = ("train_models", "refresh_engagement", "refresh_trending", "refresh_analytics")
+RANKING_JOBS = ("train_models", "refresh_engagement", "refresh_trending")
+JOBS = (*RANKING_JOBS, "refresh_analytics")
 
 # How long a run that is under way, pg_cron's perhaps, is waited for.
 WAIT_SECONDS = 1800.0

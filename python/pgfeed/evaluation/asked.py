@@ -15,6 +15,9 @@ import numpy as np
 from pgfeed.evaluation.cutoffs import Cutoff
 from pgfeed.evaluation.product import Answer
 
+MEASURES = ("values", "distance_km", "age_days")
+"""Of each candidate, as an Answer has them."""
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -25,7 +28,9 @@ class Asked:
     is_cold: (pairs,) bool: the user had done nothing before
     starts: (pairs + 1,) int64, where each pair's candidates begin
     listing: (candidates,) int32 positions in Data.listings, ascending within a pair
-    values: (candidates, 7) float32 the components
+    values: (candidates, components) float32
+    distance_km: (candidates,) float32, NaN where unknown
+    age_days: (candidates,) float32 since the listing was created
     positive_starts: (pairs + 1,) int64
     positive: (positives,) int64 positions in the flat arrays
     feed_starts: (pairs + 1,) int64
@@ -34,7 +39,8 @@ class Asked:
         all users did first with listings that did not exist at the cut-off, and with others
     positives_asked, positives_removed: (2,) int64, of those who were asked: what they did first
         with listings that existed, and what of it a rule keeps out of their feeds
-    weights: (7,) float64 of the profile that was asked
+    weights: (components,) float64 of the profile that was asked
+    parameters: (2,) float64 its recency_half_life in days, and its location_decay_km
     """
 
     user: np.ndarray
@@ -44,6 +50,8 @@ class Asked:
     starts: np.ndarray
     listing: np.ndarray
     values: np.ndarray
+    distance_km: np.ndarray
+    age_days: np.ndarray
     positive_starts: np.ndarray
     positive: np.ndarray
     feed_starts: np.ndarray
@@ -53,6 +61,7 @@ class Asked:
     positives_asked: np.ndarray
     positives_removed: np.ndarray
     weights: np.ndarray
+    parameters: np.ndarray
 
     def __len__(self) -> int:
         return len(self.user)
@@ -91,7 +100,7 @@ class Collector:
     def __init__(self) -> None:
         self._columns: dict[str, list] = {
             name: []
-            for name in ("user", "cutoff", "is_test", "is_cold", "listing", "values", "feed")
+            for name in ("user", "cutoff", "is_test", "is_cold", "listing", "feed", *MEASURES)
         }
         self._positives: list[np.ndarray] = []
         self._candidates = 0
@@ -113,13 +122,14 @@ class Collector:
             columns["is_test"].append(cutoff.is_test)
             columns["is_cold"].append(answer.user not in veterans)
             columns["listing"].append(answer.listings)
-            columns["values"].append(answer.values.astype(np.float32))
+            for name in MEASURES:
+                columns[name].append(getattr(answer, name).astype(np.float32))
             columns["feed"].append(answer.feed)
             self._positives.append(positives + self._candidates)
             self._candidates += len(answer.listings)
 
-    def collected(self, weights: np.ndarray) -> Asked:
-        """Everything so far, and the weights of the profile that was asked."""
+    def collected(self, weights: np.ndarray, parameters: np.ndarray) -> Asked:
+        """Everything so far, and of the profile that was asked the weights and parameters."""
         columns = self._columns
         return Asked(
             np.array(columns["user"], dtype=np.int32),
@@ -128,15 +138,16 @@ class Collector:
             np.array(columns["is_cold"], dtype=bool),
             _starts(columns["listing"]),
             _joined(columns["listing"], np.int32),
-            np.concatenate(columns["values"])
-            if columns["values"]
-            else np.zeros((0, 7), dtype=np.float32),
+            np.concatenate([np.zeros((0, len(weights)), dtype=np.float32), *columns["values"]]),
+            _joined(columns["distance_km"], np.float32),
+            _joined(columns["age_days"], np.float32),
             _starts(self._positives),
             _joined(self._positives, np.int64),
             _starts(columns["feed"]),
             _joined(columns["feed"], np.int32),
             *self._counts,
             weights,
+            parameters,
         )
 
 

@@ -1,8 +1,8 @@
 """A data set as it is judged: the rows of the CSV layout, and interactions as arrays.
 
-Two columns beside the layout say what was known when: `geo_known_from` in users.csv (from when
-on the user's place counts) and `n_prior` in interactions.csv (how often the user had done the
-same before). A set without them does without.
+Three columns beside the layout say what was known when: `geo_known_from` and `wishes_known_from`
+in users.csv (from when on the user's place, tags and distance count) and `n_prior` in
+interactions.csv (how often the user had done the same before). A set without them does without.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Data:
     seconds: (n,) float64, NaN where there is none
     is_first: (n,) bool, false where n_prior says that it is a repetition
     has_dated_places: there is a column geo_known_from
+    has_dated_wishes: there is a column wishes_known_from
     posters: rows of posters.csv that were true from the beginning on; only a made-up world
         can know that
     digest: of what the set was made from
@@ -61,6 +62,7 @@ class Data:
     seconds: np.ndarray
     is_first: np.ndarray
     has_dated_places: bool
+    has_dated_wishes: bool
     digest: str
 
     @property
@@ -107,14 +109,14 @@ def read(folder: Path, stages: Stages) -> Data:
         problems.extend(reading.problems)
     if problems:
         raise BadInput(problems, len(problems))
-    has_dated_places = "geo_known_from" in _header(folder, csv_layout.USERS)
+    dated = set(_header(folder, csv_layout.USERS))
     return _arranged(
         folder.resolve().name,
         [row for _, row in rows["users"]],
         [row for _, row in rows["listings"]],
         rows["interactions"],
         readings["interactions"].file,
-        has_dated_places,
+        dated,
         digest.hexdigest(),
     )
 
@@ -144,13 +146,15 @@ def synthetic(stages: Stages) -> Data:
         np.where(events.seconds < 0, np.nan, events.seconds),
         np.ones(len(events), dtype=bool),
         False,
+        False,
         f"{SYNTHETIC_SCALE} {SYNTHETIC_SEED}",
     )
 
 
 _USERS = replace(
     csv_layout.USERS,
-    columns=csv_layout.USERS.columns | {"geo_known_from": Column(csv_layout.parse_time)},
+    columns=csv_layout.USERS.columns
+    | dict.fromkeys(("geo_known_from", "wishes_known_from"), Column(csv_layout.parse_time)),
 )
 _INTERACTIONS = replace(
     csv_layout.INTERACTIONS,
@@ -171,7 +175,7 @@ def _arranged(
     listings: list[Row],
     interactions: list[tuple[int, Row]],
     interactions_file: str,
-    has_dated_places: bool,
+    dated: set[str],
     digest: str,
 ) -> Data:
     """Rows in order, with positions in place of ids."""
@@ -203,7 +207,8 @@ def _arranged(
         np.array([micros(row["ts"]) for row in acts], dtype=np.int64),
         np.array([np.nan if row["seconds"] is None else row["seconds"] for row in acts]),
         np.array([row["n_prior"] == 0 for row in acts], dtype=bool),
-        has_dated_places,
+        "geo_known_from" in dated,
+        "wishes_known_from" in dated,
         digest,
     )
 

@@ -70,8 +70,13 @@ def user_at(data: Data, user: int, at: int) -> Row:
     )
     if place_known:
         known |= {"lat": row["lat"], "lon": row["lon"]}
+    wishes_known = (
+        _is_past(row.get("wishes_known_from"), moment) if data.has_dated_wishes else is_member
+    )
     if is_member:
-        known |= {name: row[name] for name in USER_COLUMNS[3:]}
+        known |= {name: row[name] for name in ("created_at", "personalization_enabled")}
+    if wishes_known:
+        known |= {name: row[name] for name in ("preferred_tags", "blocked_tags", "max_distance")}
     return known
 
 

@@ -44,16 +44,20 @@ def best(scores: np.ndarray, count: int, ties: np.ndarray | None = None) -> np.n
     return np.lexsort((order, -scores))[:count]
 
 
+def gain(positive_ranks: np.ndarray) -> np.ndarray:
+    """What each rank is worth: 1 at the first place, less further on, 0 beyond GAIN_TOP."""
+    discounts = np.append(_DISCOUNTS, 0.0)
+    return discounts[np.minimum(positive_ranks, GAIN_TOP + 1).astype(np.int64) - 1]
+
+
 def values(positive_ranks: np.ndarray, is_cold: bool) -> tuple[float, float, float, float]:
     """One pair's METRICS; cold_served is NaN for a user with history."""
     count = len(positive_ranks)
     hits = int(np.sum(positive_ranks <= TOP))
-    gained = positive_ranks[positive_ranks <= GAIN_TOP]
-    gain = _DISCOUNTS[gained.astype(np.int64) - 1].sum()
     first = positive_ranks.min()
     return (
         hits / count,
-        float(gain / _DISCOUNTS[:count].sum()),
+        float(gain(positive_ranks).sum() / _DISCOUNTS[:count].sum()),
         1 / first if first <= DEEPEST else 0.0,
         float(hits > 0) if is_cold else float("nan"),
     )

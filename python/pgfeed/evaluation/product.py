@@ -22,7 +22,7 @@ import psycopg
 
 from pgfeed import load
 from pgfeed.bench.server import Server
-from pgfeed.commands.train import JOBS, run_job
+from pgfeed.commands.train import RANKING_JOBS, run_job
 from pgfeed.evaluation import known
 from pgfeed.evaluation.cutoffs import Cutoff
 from pgfeed.evaluation.data import Data, instant
@@ -44,7 +44,16 @@ FEED_ROWS = 200
 AGREEMENT = 1e-5
 """How far the feed's scores may be from the reference's, as the contract has it."""
 
-_CANDIDATE = np.dtype([("id", "V16"), ("values", ">f8", (len(COMPONENTS),)), ("score", ">f8")])
+_CANDIDATE = np.dtype(
+    [
+        ("id", "V16"),
+        ("distance_km", ">f8"),
+        ("age_days", ">f8"),
+        ("values", ">f8", (len(COMPONENTS),)),
+        ("score", ">f8"),
+    ]
+)
+_KEPT = ("values", "distance_km", "age_days")
 
 
 class FeedDiffers(Exception):
@@ -57,12 +66,16 @@ class Answer:
 
     listings: (n,) int32 every candidate, as a position in Data.listings, ascending
     values: (n, components) float64
+    distance_km: (n,) float64, NaN where unknown
+    age_days: (n,) float64
     feed: (at most FEED_ROWS,) int32 what get_feed gave, best first
     """
 
     user: int
     listings: np.ndarray
     values: np.ndarray
+    distance_km: np.ndarray
+    age_days: np.ndarray
     feed: np.ndarray
 
 
@@ -87,14 +100,14 @@ def is_in_use(server: Server) -> bool:
 
 
 def fill(server: Server, database: str, data: Data, cutoff: Cutoff) -> datetime:
-    """Loads what was known at the cut-off and runs the jobs; returns the cut-off's new time."""
+    """Loads what was known at the cut-off, runs what ranks; returns the cut-off's new time."""
     shift = shift_to_now(instant(cutoff.at))
     with tempfile.TemporaryDirectory(prefix="pgfeed-evaluate-") as folder:
         known.write(data, cutoff, Path(folder))
         with server.connect(database) as connection:
             load.load(connection, Path(folder), True, Silent("evaluate"), by=shift)
     with server.connect(database) as connection:
-        for job in JOBS:
+        for job in RANKING_JOBS:
             run_job(connection, job)
         connection.execute("analyze feed.user_listing_states")
     return instant(cutoff.at) + shift
@@ -158,7 +171,8 @@ def _answer(
     )
     require_same(listings, scored["score"].astype(np.float64), feed, user_uid)
     order = np.argsort(listings)
-    return Answer(user, listings[order], scored["values"][order].astype(np.float64), feed)
+    columns = (scored[name][order].astype(np.float64) for name in _KEPT)
+    return Answer(user, listings[order], *columns, feed)
 
 
 def require_same(listings: np.ndarray, scores: np.ndarray, feed: np.ndarray, user_uid: str) -> None:
@@ -179,16 +193,20 @@ def require_same(listings: np.ndarray, scores: np.ndarray, feed: np.ndarray, use
         )
 
 
-def weights(server: Server, database: str, profile: str = "default") -> np.ndarray:
-    """(components,) float64 weights of a profile."""
-    columns = ", ".join(f"p.{name}_weight::double precision" for name in COMPONENTS)
+def profile(server: Server, database: str, name: str = "default") -> tuple[np.ndarray, np.ndarray]:
+    """A profile: (components,) float64 weights, and (2,) half-life in days and decay in km."""
+    columns = ", ".join(f"p.{component}_weight::double precision" for component in COMPONENTS)
     with server.connect(database) as connection:
-        return np.array(
-            connection.execute(
-                f"select {columns} from feed.ranking_profiles as p where p.profile_name = %s",
-                (profile,),
-            ).fetchone()
-        )
+        *weights, half_life, decay = connection.execute(
+            f"""
+            select {columns},
+                extract(epoch from p.recency_half_life)::double precision / 86400,
+                p.location_decay_km
+            from feed.ranking_profiles as p where p.profile_name = %s
+            """,
+            (name,),
+        ).fetchone()
+    return np.array(weights), np.array([half_life, decay])
 
 
 class Silent(Stages):

@@ -17,7 +17,7 @@ from pgfeed.bench.document import replace_section
 from pgfeed.evaluation import metrics
 from pgfeed.evaluation.metrics import COVERAGE, METRICS, Estimate
 
-OURS = ("default", "tuned")
+OURS = ("default", "learned")
 """Compared with every baseline."""
 
 
@@ -76,7 +76,7 @@ def lines(report: Report) -> Iterator[str]:
 def comparisons(report: Report) -> Iterator[tuple[Model, Model]]:
     """Ours with one another and with every baseline; what an ablation has with default."""
     models = report.by_name()
-    yield models["tuned"], models["default"]
+    yield models["learned"], models["default"]
     for name in OURS:
         for other in report.models:
             if other.kind == "baseline":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import psycopg
 
 from pgfeed.bench.server import Server
 from pgfeed.evaluation import known, metrics, models, product, tuning
@@ -18,6 +19,8 @@ from pgfeed.evaluation.models import Judged
 from pgfeed.evaluation.past import Past, past_at
 from pgfeed.evaluation.product import COMPONENTS
 from pgfeed.evaluation.report import Model, Report
+from pgfeed.fit import replay as fitting
+from pgfeed.fit.trials import Learned, learn
 from pgfeed.progress import Stages
 
 # Scratch databases need not outlive the machine.
@@ -44,17 +47,39 @@ class Options:
     is_reused: bool = False
 
 
+Prepare = Callable[[psycopg.Connection], None]
+
+
 def evaluate(server: Server, is_own: bool, data: Data, options: Options, stages: Stages) -> Report:
     """Everything about one data set. Raises TooLittle."""
+    cutoffs, asked = replay(server, is_own, data, options, stages)
+    return judge_all(data, cutoffs, asked, options, stages)
+
+
+def replay(
+    server: Server,
+    is_own: bool,
+    data: Data,
+    options: Options,
+    stages: Stages,
+    prepare: Prepare | None = None,
+    prepared: str = "",
+) -> tuple[list[Cutoff], Asked]:
+    """The cut-offs and all answers, with something to be found in either period.
+
+    prepare: what is done to each scratch database before it is filled; prepared: tells the
+        answers apart
+    Raises TooLittle.
+    """
     cutoffs = rolling(data, options.step_days, options.askers)
-    file = server.home / "evaluate" / f"{data.name}-{_key(data, cutoffs)}.npz"
+    file = server.home / "evaluate" / f"{data.name}-{_key(data, cutoffs, prepared)}.npz"
     if options.is_reused and file.exists():
         stages.note(f"using the answers in {file}")
         asked = Asked.load(file)
     else:
         start(server, is_own)
         try:
-            asked = collect(server, data, cutoffs, options.sessions, stages)
+            asked = collect(server, data, cutoffs, options.sessions, stages, prepare)
         finally:
             # What is worth keeping is in the file below.
             if is_own and not product.is_in_use(server):
@@ -65,7 +90,7 @@ def evaluate(server: Server, is_own: bool, data: Data, options: Options, stages:
         if not len(asked.pairs(is_test)):
             period = "test" if is_test else "validation"
             raise TooLittle(f"in the {period} period no feed of {data.name} could have a positive")
-    return judge_all(data, cutoffs, asked, options, stages)
+    return cutoffs, asked
 
 
 def start(server: Server, is_own: bool) -> None:
@@ -80,22 +105,30 @@ def start(server: Server, is_own: bool) -> None:
 
 
 def collect(
-    server: Server, data: Data, cutoffs: list[Cutoff], sessions: int, stages: Stages
+    server: Server,
+    data: Data,
+    cutoffs: list[Cutoff],
+    sessions: int,
+    stages: Stages,
+    prepare: Prepare | None = None,
 ) -> Asked:
     """Loads, trains and asks at every cut-off."""
     collector = Collector()
-    weights = None
+    profile: tuple[np.ndarray, ...] = ()
     work = sum(len(cutoff.askers) for cutoff in cutoffs)
     with stages.stage(f"asking {work:,} feeds at {len(cutoffs)} cut-offs", work) as advance:
         for number, cutoff in enumerate(cutoffs):
             with product.scratch(server) as database:
+                if prepare:
+                    with server.connect(database) as connection:
+                        prepare(connection)
                 as_of = product.fill(server, database, data, cutoff)
                 answers = product.ask(server, database, data, cutoff.askers, as_of, sessions)
                 veterans = np.unique(data.user[: known.interactions_at(data, cutoff.at)])
                 collector.add(number, cutoff, list(answers), veterans)
-                weights = product.weights(server, database)
+                profile = product.profile(server, database)
             advance(len(cutoff.askers))
-    return collector.collected(weights)
+    return collector.collected(*profile)
 
 
 def judge_all(
@@ -108,7 +141,7 @@ def judge_all(
             pasts[number] = past_at(data, cutoff)
             advance(1)
     judging = _Judging(asked, pasts, options, stages)
-    found = [judging.feed(), judging.tuned(), judging.random()]
+    found = [judging.feed(), judging.learned(), judging.random()]
     is_ending = any(row.get("expires_at") or row.get("starts_at") for row in data.listings)
     found += [
         judging.baseline(baseline)
@@ -157,22 +190,23 @@ class _Judging:
             judged = models.judge_feed(self._asked, self._test)
         return self._model("default", "ours", [judged], [_weights_text(self._asked.weights)])
 
-    def tuned(self) -> Model:
-        """The components of get_feed, weighed by what the validation period says."""
-
-        def value_of(weights: np.ndarray) -> float:
-            return self._worth(
-                models.judge_weights(self._asked, self._validation, weights, is_shown=False)
-            )
+    def learned(self) -> Model:
+        """get_feed with the weights, half-life and decay that the validation period taught."""
+        known = fitting.of_pairs(self._asked, self._validation)
+        later = fitting.of_pairs(self._asked, self._test)
+        examples, decays = fitting.examples(known), fitting.decays(known)
 
         def tune(seed: int) -> tuning.Tuned:
-            return tuning.tune_weights(self._asked.weights, value_of, self._options.trials, seed)
+            found = learn(examples, self._asked.weights, decays, self._options.trials, seed)
+            return tuning.Tuned(found, found.value, found.trials)
 
-        def judge(weights: np.ndarray) -> Judged:
-            return models.judge_weights(self._asked, self._test, weights)
+        def judge(found: Learned) -> Judged:
+            decayed = fitting.with_decays(later, found.parameters)
+            return models.judge_weights(decayed, np.arange(len(decayed)), found.weights)
 
-        judged, settings = self._over_seeds("tuned", tune, judge)
-        return self._model("tuned", "ours", judged, [_weights_text(w) for w in settings])
+        judged, settings = self._over_seeds("learned", tune, judge)
+        texts = [_weights_text(found.weights) | found.parameters for found in settings]
+        return self._model("learned", "ours", judged, texts)
 
     def baseline(self, baseline: Baseline) -> Model:
         """A baseline with the same number of trials."""
@@ -247,7 +281,7 @@ def _weights_text(weights: np.ndarray) -> dict[str, float]:
     return dict(zip(COMPONENTS, weights.tolist(), strict=True))
 
 
-def _key(data: Data, cutoffs: list[Cutoff]) -> str:
+def _key(data: Data, cutoffs: list[Cutoff], prepared: str) -> str:
     windows = [(cutoff.at, cutoff.until, cutoff.askers.tolist()) for cutoff in cutoffs]
-    text = repr((data.digest, windows))
+    text = repr((data.digest, windows, prepared))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

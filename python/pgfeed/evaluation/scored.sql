@@ -5,6 +5,9 @@ select
     coalesce(
         string_agg(
             uuid_send(s.listing_id)
+            -- Beside the components, what two of them are made of: km, NaN where unknown, and days.
+            || float8send(coalesce(s.distance_km, 'NaN'))
+            || float8send(extract(epoch from %(as_of)s - s.created_at)::double precision / 86400)
             || float8send(s.location_score)
             || float8send(s.tag_score)
             || float8send(s.engagement_score)

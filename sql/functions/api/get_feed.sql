@@ -90,6 +90,13 @@ begin
             hint = 'Leave profile out for the user''s own.';
     end if;
 
+    if not chosen.is_offered then
+        raise sqlstate 'PT409' using
+            message = format('the ranking profile "%s" is not offered', chosen.profile_name),
+            detail = 'On later data it was not above default by more than the interval.',
+            hint = 'To use it all the same, set is_offered in feed.ranking_profiles.';
+    end if;
+
     select k.* into key
     from feed.ticket_keys as k
     order by k.key_no desc
@@ -227,4 +234,5 @@ Errors:
   service_role, no user_uid.
 - 401: No token, or one that is not believed.
 - 403: Somebody else''s feed; profile or as_of from anybody but service_role.
-- 404: No such user or profile.';
+- 404: No such user or profile.
+- 409: A profile that is not offered.';

@@ -1,7 +1,7 @@
 -- What the tables themselves refuse, whoever writes.
 
 begin;
-select plan(92);
+select plan(95);
 
 select tests.user('ann');
 select tests.poster('pat');
@@ -253,11 +253,22 @@ from
         ('seen_window = ''-1 day''', 'seen_window_is_not_negative', 'a negative window'),
         ('collaborative_window = ''0''', 'collaborative_window_is_positive', 'no window'),
         ('inferred_tag_count = -1', 'inferred_tag_count_is_not_negative', 'less than no tags'),
-        ('profile_name = ''Best one''', 'profile_name_is_a_word', 'a name of two words')
+        ('profile_name = ''Best one''', 'profile_name_is_a_word', 'a name of two words'),
+        (
+            'evaluation = ''{}''',
+            'default_is_made_by_hand',
+            'and what was fitted does not become default'
+        ),
+        ('is_offered = false', 'default_is_offered', 'nor does default go out of use')
     ) as c (change, rule, description);
 select lives_ok(
     $$insert into feed.ranking_profiles (profile_name) values ('other')$$,
     'the defaults are a profile: they sum to 1'
+);
+select tests.refuses(
+    $$update feed.ranking_profiles set evaluation = '[]' where profile_name = 'other'$$,
+    'evaluation_is_an_object',
+    'an evaluation is an object'
 );
 
 -- one row each

@@ -1,7 +1,7 @@
 -- api.get_feed: limits, order, exclusions, rights
 
 begin;
-select plan(51);
+select plan(53);
 
 select tests.user('ann', lat => 47, lon => 8, preferred_tags => '{bike,jazz}');
 select tests.user('bob');
@@ -177,6 +177,25 @@ select is_refused(
     'PT404',
     'no ranking profile "no such"',
     'the profile must exist'
+);
+
+reset role;
+insert into feed.ranking_profiles (profile_name, evaluation, is_offered)
+values ('lost', '{}', false);
+select tests.act_as_service();
+select is_refused(
+    $$select from api.get_feed(tests.user_uid('ann'), profile => 'lost')$$,
+    'PT409',
+    'not offered',
+    'and be offered'
+);
+reset role;
+update feed.ranking_profiles set is_offered = true
+where profile_name = 'lost';
+select tests.act_as_service();
+select isnt_empty(
+    $$select from api.get_feed(tests.user_uid('ann'), profile => 'lost')$$,
+    'as somebody may decide by hand'
 );
 
 -- what a row holds

@@ -1,0 +1,81 @@
+"""The answers of a run of pgfeed.evaluation as examples, and what was learned put to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from pgfeed.evaluation.asked import Asked
+from pgfeed.evaluation.product import COMPONENTS
+from pgfeed.fit.decays import Decay, with_parameters
+from pgfeed.fit.weights import Examples
+
+HALF_LIFE_DAYS = (0.25, 365.0)
+DECAY_KM = (1.0, 500.0)
+
+
+def of_pairs(asked: Asked, pairs: np.ndarray) -> Asked:
+    """Some of the pairs, with their candidates, and without what get_feed gave."""
+    rows, starts = _taken(asked.starts, pairs)
+    chosen, positive_starts = _taken(asked.positive_starts, pairs)
+    moved = np.repeat(starts[:-1] - asked.starts[pairs], np.diff(positive_starts))
+    return replace(
+        asked,
+        user=asked.user[pairs],
+        cutoff=asked.cutoff[pairs],
+        is_test=asked.is_test[pairs],
+        is_cold=asked.is_cold[pairs],
+        starts=starts,
+        listing=asked.listing[rows],
+        values=asked.values[rows],
+        distance_km=asked.distance_km[rows],
+        age_days=asked.age_days[rows],
+        positive_starts=positive_starts,
+        positive=asked.positive[chosen] + moved,
+        feed_starts=np.zeros(len(pairs) + 1, dtype=np.int64),
+        feed=asked.feed[:0],
+    )
+
+
+def _taken(starts: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of some of the parts of a flat array, and where each begins among them."""
+    counts = starts[parts + 1] - starts[parts]
+    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return np.repeat(starts[parts] - begins[:-1], counts) + np.arange(begins[-1]), begins
+
+
+def examples(asked: Asked) -> Examples:
+    """Groups are the pairs, periods the cut-offs."""
+    is_positive = np.zeros(len(asked.values), dtype=bool)
+    is_positive[asked.positive] = True
+    return Examples(asked.starts, asked.values, is_positive, asked.user, asked.cutoff)
+
+
+def decays(asked: Asked) -> tuple[Decay, ...]:
+    """The parameters of a profile that can be tried without asking again."""
+    half_life, decay = asked.parameters.tolist()
+    return (
+        Decay(
+            "recency_half_life",
+            COMPONENTS.index("recency"),
+            asked.age_days,
+            np.log(2),
+            half_life,
+            *HALF_LIFE_DAYS,
+        ),
+        Decay(
+            "location_decay_km",
+            COMPONENTS.index("location"),
+            asked.distance_km,
+            1.0,
+            decay,
+            *DECAY_KM,
+        ),
+    )
+
+
+def with_decays(asked: Asked, parameters: Mapping[str, float]) -> Asked:
+    """The answers as a profile with other parameters would have them."""
+    return replace(asked, values=with_parameters(asked.values, decays(asked), parameters))
