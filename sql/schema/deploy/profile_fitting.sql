@@ -39,7 +39,7 @@ comment on column ml.fit_parameters.fit_window is 'Impressions of so long are re
 comment on column ml.fit_parameters.held_out_window is
 'The last part of these, on which what was learned from the rest is judged.';
 comment on column ml.fit_parameters.impression_limit is
-'At most so many impressions are read, the latest; 200 bytes of memory each.';
+'At most so many impressions are read, the latest: about 600 bytes of memory each.';
 comment on column ml.fit_parameters.least_user_count is
 'Nothing is fitted unless so many users chose something of what they were shown, before and in
 the held-out part each.';
