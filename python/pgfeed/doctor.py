@@ -478,7 +478,7 @@ def check_schedule(patient: Patient) -> str:
         """
         select s.job
         from jobs.schedules as s
-        where not exists (
+        where s.is_enabled and not exists (
             select
             from cron.job as c
             where c.jobname = 'pgfeed ' || s.job
@@ -492,21 +492,41 @@ def check_schedule(patient: Patient) -> str:
     )
     if missing:
         raise Wrong(f"not scheduled: {listed(missing)}", "make up")
+    unwanted = patient.column(
+        """
+        select s.job
+        from jobs.schedules as s
+        inner join cron.job as c
+            on c.jobname = 'pgfeed ' || s.job and c.database = current_database()
+        where c.active and not s.is_enabled
+        order by s.job
+        """
+    )
+    if unwanted:
+        raise Wrong(f"off, and scheduled all the same: {listed(unwanted)}", "make up")
     if not patient.value(
         "select exists (select from pg_stat_activity where backend_type = 'pg_cron launcher')"
     ):
         raise Wrong("pg_cron's launcher does not run", "make down && make up")
-    return f"{patient.value('select count(*) from jobs.schedules')} jobs scheduled"
+    enabled, off = patient.connection.execute(
+        """
+        select count(*) filter (where s.is_enabled), count(*) filter (where not s.is_enabled)
+        from jobs.schedules as s
+        """
+    ).fetchone()
+    return f"{enabled} jobs scheduled" + (f", {off} off" if off else "")
 
 
 def period_of(schedule: str) -> timedelta:
     """How often five cron fields come round, for the kinds of schedule that we use."""
-    minute, hour, *_ = schedule.split()
+    minute, hour, _, _, weekday = schedule.split()
     if every := re.fullmatch(r"\*/(\d+)", minute):
         return timedelta(minutes=int(every[1]))
     if minute == "*":
         return timedelta(minutes=1)
-    return timedelta(hours=1) if hour == "*" else timedelta(days=1)
+    if hour == "*":
+        return timedelta(hours=1)
+    return timedelta(days=1) if weekday == "*" else timedelta(days=7)
 
 
 def refused_by_cron(patient: Patient) -> tuple[str, str] | None:
@@ -548,6 +568,7 @@ def check_jobs(patient: Patient) -> str:
             order by t.started_at desc
             limit 1
         ) as r on true
+        where s.is_enabled
         order by s.job
         """
     ).fetchall()

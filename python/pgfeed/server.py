@@ -88,6 +88,14 @@ def train(as_of: str) -> dict[str, Any]:
     return {"rows": trained.rows, "details": json.dumps(trained.details)}
 
 
+def fit_profile(as_of: str) -> dict[str, Any]:
+    """Fits a profile from impressions: ml.fit_profile."""
+    from pgfeed.fit.impressions import fit_profile as fit
+
+    rows, details = fit(ServerDatabase(), as_of)
+    return {"rows": rows, "details": json.dumps(details)}
+
+
 def project_listings(
     cache: MutableMapping[str, Any], model_id: int, listing_nos: list[int]
 ) -> Iterator[tuple[int, str | None]]:

@@ -14,6 +14,7 @@ grant select on analytics.quality_by_day to feed_analyst;
 grant select on analytics.quality_by_profile to feed_analyst;
 grant select on analytics.quality_by_position to feed_analyst;
 grant select on analytics.quality_by_city to feed_analyst;
+grant select on analytics.experiment_results to feed_analyst;
 grant select on analytics.coverage to feed_analyst;
 grant select on analytics.coverage_course to feed_analyst;
 grant select on analytics.component_distribution to feed_analyst;

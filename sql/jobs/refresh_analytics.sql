@@ -6,6 +6,9 @@
 -- counted from its first day on, whenever that was. Days whose rows retention took are left as
 -- they are: their numbers outlive them.
 --
+-- Running experiments are compared in the first run of a day, which reads all of their time, and
+-- hourly while there is little to read.
+--
 -- Days go in batches, each a transaction: a run that is killed leaves every day as it was or
 -- as it should be, and the next one does the same again.
 --
@@ -21,6 +24,8 @@ declare
     batch_days constant integer := 8;
     -- Longer than any transaction that records an interaction.
     leeway constant interval := interval '10 minutes';
+    -- So long after its start an experiment has little to read.
+    first_time constant interval := interval '2 days';
     started_at constant timestamptz := clock_timestamp();
     today constant date := analytics.day_of(started_at);
     run bigint;
@@ -78,6 +83,17 @@ begin
         );
         commit;
     end loop;
+
+    if
+        is_nightly
+        or exists (
+            select from feed.experiments as e
+            where e.started_at > clock_timestamp() - first_time
+        )
+    then
+        total := total + analytics.refresh_experiments(clock_timestamp());
+        commit;
+    end if;
 
     insert into analytics.coverage_counts as c (
         day, measure, covered_count, total_count, refreshed_at
@@ -155,7 +171,7 @@ $$;
 comment on procedure jobs.refresh_analytics is
 'Hourly: counts today and yesterday anew for analysts, in the first run of a day the last eight
 days and more if nights were missed, and after a load everything from its first day on; then
-coverage, components and inequality.';
+coverage, components, inequality and running experiments.';
 
 insert into jobs.schedules (job, schedule, command, target)
 values ('refresh_analytics', '20 * * * *', 'call jobs.refresh_analytics()', '5 minutes')

@@ -21,6 +21,7 @@ CARDS = [
     "funnel",
     "coverage",
     "quality",
+    "experiments",
     "components",
     "inequality",
     "latency",
@@ -102,6 +103,10 @@ def percent(share: float | None) -> str:
     return "–" if share is None else fixed(100.0 * share, 1, " %")
 
 
+def points(share: float) -> str:
+    return fixed(100 * share, 2, " %")
+
+
 def count(number: int | None) -> str:
     return "–" if number is None else f"{number:,}"
 
@@ -171,6 +176,13 @@ def test_without_data_each_card_says_what_to_do(visitor: Visitor, analyst: str) 
 def filled(at_rest: None, instance: Instance) -> None:
     """A small world with impressions, trained, whose feeds were asked for over HTTP."""
     instance.bin("pgfeed", "synth", "--scale", "tiny")
+    with instance.connect() as connection:
+        connection.execute(
+            """
+            insert into feed.experiments (profile_name, buckets, started_at)
+            values ('nearby', '[0,200)', now() - interval '40 days')
+            """
+        )
     instance.bin("pgfeed", "train")
     with instance.connect() as connection, instance.client() as client:
         users = connection.execute("select user_uid from feed.users order by 1 limit 5")
@@ -276,6 +288,25 @@ def test_the_numbers_are_those_of_sql(page: Page, ask: Callable) -> None:
     assert [row[:3] for row in places] == [list(map(count, row)) for row in quality]
     (total,) = ask("select sum(impression_count)::bigint from analytics.quality_by_city")
     assert sum(int(row[1].replace(",", "")) for row in cities) == total[0]
+    experiments = ask(
+        """
+        select profile_name, user_count, numerator::bigint, denominator::bigint, value, low, high
+        from analytics.experiment_results
+        order by array_position(
+            '{click_through_rate,apply_rate,seconds_per_listing,applications_per_user}', measure
+        ), profile_name
+        """
+    )
+    (sums,) = tables(page, "experiments")
+    assert [row[1:] for row in sums] == [[row[0], *map(count, row[1:4])] for row in experiments]
+    assert {profile for profile, *_ in experiments} == {"default", "nearby"}
+    shown = page.locator("#experiments .body tbody tr").all()
+    assert len(shown) == 8
+    through = [
+        [points(value), f"{points(low)} to {points(high)}"]
+        for *_, value, low, high in experiments[:2]
+    ]
+    assert [row.locator("td").all_inner_texts()[3:5] for row in shown[:2]] == through
     jobs = ask("select job, is_over_target from analytics.job_health order by job")
     assert page.locator("#jobs .body tbody th").all_inner_texts() == [job for job, _ in jobs]
     hours, _ = tables(page, "latency")
@@ -372,7 +403,7 @@ def test_a_card_that_fails_says_so_and_can_be_tried_again(
         page = visitor.open("/analytics", analyst, with_axe=True)
         failed = page.locator("#funnel .failed")
         expect(failed).to_contain_text("This could not be read")
-        expect(page.locator("#status")).to_have_text("1 of 9 cards could not be read.")
+        expect(page.locator("#status")).to_have_text(f"1 of {len(CARDS)} cards could not be read.")
         expect(page.locator("#coverage canvas")).to_be_visible()
         assert violations(page) == []
     finally:

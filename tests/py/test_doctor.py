@@ -277,6 +277,18 @@ def test_schedule(instance: Instance, patient: Patient) -> None:
             assert_wrong(there, "schedule", "not scheduled: keep_house", "make up")
         finally:
             connection.execute("select jobs.schedule_all()")
+        assert assert_well(there, "schedule").endswith(" jobs scheduled, 1 off")
+        try:
+            connection.execute(
+                """
+                select cron.schedule_in_database(
+                    'pgfeed fit_profile', '0 4 * * 0', 'select 1', current_database()
+                )
+                """
+            )
+            assert_wrong(there, "schedule", "off, and scheduled all the same: fit_", "make up")
+        finally:
+            connection.execute("select jobs.schedule_all()")
         assert_well(there, "schedule")
 
 
@@ -289,6 +301,12 @@ def test_jobs(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
         """
     )
     assert assert_well(patient, "jobs") == "none late, none failed"
+    # What is off is never late, and its failure is whoever's who called it.
+    connection.execute("insert into jobs.runs (job, backend_pid) values ('fit_profile', 1)")
+    assert assert_well(patient, "jobs") == "none late, none failed"
+    connection.execute("update jobs.schedules set is_enabled = true where job = 'fit_profile'")
+    assert_wrong(patient, "jobs", "the last run of fit_profile", "call jobs.fit_profile()")
+    connection.execute("update jobs.schedules set is_enabled = false where job = 'fit_profile'")
     with monkeypatch.context() as impatient:
         impatient.setattr(doctor, "MISSED_TURNS", 0)
         assert_wrong(patient, "jobs", "is late: nothing for 0:00:", "call jobs.")
@@ -297,6 +315,20 @@ def test_jobs(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     connection.execute("insert into jobs.runs (job, backend_pid) values ('train_models', 1)")
     connection.execute("delete from jobs.schedules where job = 'keep_house'")
     assert_wrong(patient, "jobs", "the last run of train_models", "call jobs.train_models()")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "period"),
+    [
+        ("* * * * *", timedelta(minutes=1)),
+        ("*/15 * * * *", timedelta(minutes=15)),
+        ("20 * * * *", timedelta(hours=1)),
+        ("30 3 * * *", timedelta(days=1)),
+        ("0 4 * * 0", timedelta(days=7)),
+    ],
+)
+def test_how_often_a_schedule_comes_round(schedule: str, period: timedelta) -> None:
+    assert doctor.period_of(schedule) == period
 
 
 def test_jobs_that_pg_cron_cannot_run(instance: Instance, patient: Patient) -> None:

@@ -17,10 +17,18 @@ import pytest
 from harness import REPOSITORY, Instance
 
 PACKAGES = REPOSITORY / "python"
-JOBS = ("keep_house", "refresh_analytics", "refresh_engagement", "refresh_trending", "train_models")
+ENABLED = (
+    "keep_house",
+    "refresh_analytics",
+    "refresh_engagement",
+    "refresh_trending",
+    "train_models",
+)
+JOBS = (*ENABLED, "fit_profile")
 
 # What keeps a job from going on, in its first step after the run is entered.
 OBSTACLES = {
+    "fit_profile": "lock table ml.fit_parameters in access exclusive mode",
     "keep_house": "select pg_advisory_xact_lock(hashtext('feed.ensure_partitions'))",
     "refresh_analytics": "lock table analytics.stale_days in access exclusive mode",
     "refresh_engagement": "lock table feed.engagement_metrics in access exclusive mode",
@@ -96,8 +104,8 @@ def waiting_pid(connection: psycopg.Connection, job: str) -> int:
 @pytest.mark.usefixtures("quiet")
 def test_pg_cron_runs_the_products_own_jobs(instance: Instance, db: psycopg.Connection) -> None:
     """A real tick: waits for the next full minute."""
-    schedules = db.execute("select job, schedule from jobs.schedules").fetchall()
-    assert sorted(job for job, _ in schedules) == sorted(JOBS)
+    schedules = db.execute("select job, schedule from jobs.schedules where is_enabled").fetchall()
+    assert sorted(job for job, _ in schedules) == sorted(ENABLED)
     stale = value(db, "select coalesce(max(runid), 0) + 1000000 from cron.job_run_details")
     db.execute(
         """
@@ -125,7 +133,7 @@ def test_pg_cron_runs_the_products_own_jobs(instance: Instance, db: psycopg.Conn
 
         def all_done() -> list[tuple] | None:
             rows = db.execute(query, (stale, last_run, last_cron)).fetchall()
-            return rows if {row[0] for row in rows} == set(JOBS) else None
+            return rows if {row[0] for row in rows} == set(ENABLED) else None
 
         rows = until(all_done, "every job has run", seconds=150)
     finally:
@@ -152,6 +160,26 @@ def test_the_schedules_are_the_promised_ones(db: psycopg.Connection) -> None:
     assert planned["pgfeed keep_house"].endswith(" * * *")
     assert planned["pgfeed refresh_analytics"].endswith(" * * * *")
     assert len(planned) == 5
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_job_is_off_until_it_is_switched_on(instance: Instance, db: psycopg.Connection) -> None:
+    planned = "select count(*) from cron.job where jobname = 'pgfeed fit_profile'"
+    switch = "update jobs.schedules set is_enabled = %s where job = 'fit_profile'"
+    assert value(db, planned) == 0
+    try:
+        db.execute(switch, (True,))
+        db.execute("select jobs.schedule_all()")
+        assert value(db, planned) == 1
+        # A deployment leaves the operator's choice.
+        db.execute("update ops.source_files set sha256 = '0' where path = 'jobs/fit_profile.sql'")
+        instance.bin("apply-code")
+        assert value(db, "select is_enabled from jobs.schedules where job = 'fit_profile'")
+    finally:
+        db.execute(switch, (False,))
+        db.execute("select jobs.schedule_all()")
+        db.execute("update cron.job set active = false")
+    assert value(db, planned) == 0
 
 
 # ---------------------------------------------------------------------- one at a time, killed

@@ -41,6 +41,7 @@ KEPT = (
     "feed.ticket_keys",
     "feed.data_lifetimes",
     "ml.training_parameters",
+    "ml.fit_parameters",
     "analytics.targets",
     "analytics.refresh_parameters",
 )

@@ -7,6 +7,7 @@ import { reader } from "./data.js";
 import { gate } from "./gate.js";
 import components from "./panels/components.js";
 import coverage from "./panels/coverage.js";
+import experiments from "./panels/experiments.js";
 import funnel from "./panels/funnel.js";
 import inequality from "./panels/inequality.js";
 import jobs from "./panels/jobs.js";
@@ -19,7 +20,7 @@ import { redrawAll } from "./plot.js";
 import { onThemeChange, theme } from "./theme.js";
 
 const PANELS = [
-  rates, trending, funnel, coverage, quality, components, inequality, latency, jobs,
+  rates, trending, funnel, coverage, quality, experiments, components, inequality, latency, jobs,
 ];
 const DAYS = ["7", "30", "90"];
 

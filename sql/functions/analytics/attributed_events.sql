@@ -4,7 +4,7 @@
 -- attribution_window. The day is the interaction's, so that a day that is over changes only by
 -- what comes in late.
 --
--- Called by   analytics.refresh_days
+-- Called by   analytics.refresh_days, analytics.refresh_experiments, feed.impression_choices
 
 create or replace function analytics.attributed_events(
     from_day date,
@@ -14,10 +14,12 @@ create or replace function analytics.attributed_events(
 returns table (
     day date,
     user_uid uuid,
+    listing_id uuid,
     profile_name text,
     shown_position integer,
     type feed.interaction_type,
-    seconds double precision
+    seconds double precision,
+    shown_at timestamptz
 )
 language sql
 stable
@@ -25,18 +27,22 @@ begin atomic
     select
         analytics.day_of(a.counted_at),
         a.user_uid,
+        a.listing_id,
         a.profile_name,
         a.position,
         a.type,
-        a.seconds
+        a.seconds,
+        a.shown_at
     from (
         select distinct on (e.user_uid, e.listing_id, e.type, e.counted_at)
             e.user_uid,
+            e.listing_id,
             e.counted_at,
             e.type,
             e.seconds,
             i.profile_name,
-            i.position
+            i.position,
+            i.created_at as shown_at
         from analytics.counted_events(
                 attributed_events.from_day, attributed_events.to_day
             ) as e
@@ -47,9 +53,8 @@ begin atomic
                 and e.counted_at >= i.created_at
                 and i.created_at >= e.counted_at - attributed_events.attribution_window
         where
-            e.type in ('view', 'click', 'apply')
             -- follows from the above, and tells which months can have them
-            and i.created_at >= analytics.day_start(attributed_events.from_day)
+            i.created_at >= analytics.day_start(attributed_events.from_day)
             - attributed_events.attribution_window
             and i.created_at < analytics.day_start(attributed_events.to_day + 1)
         order by
@@ -58,6 +63,6 @@ begin atomic
 end;
 
 comment on function analytics.attributed_events is
-'Counted views, clicks and applications of the days from from_day to to_day (both inclusive) that
+'Counted interactions of the days from from_day to to_day (both inclusive) that
 belong to an impression: the user''s latest of that listing at or before the interaction, not
 older than attribution_window.';

@@ -46,6 +46,7 @@ begin
         from analytics.attributed_events(
             refresh_days.from_day, refresh_days.to_day, chosen.attribution_window
         ) as a
+        where a.type in ('view', 'click', 'apply')
     ),
 
     homes as materialized (

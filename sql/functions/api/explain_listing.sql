@@ -17,7 +17,7 @@ declare
 begin
     select p.* into profile
     from feed.ranking_profiles as p
-    where p.profile_name = 'default';
+    where p.profile_name = feed.profile_of(asker);
 
     select
         jsonb_build_object(

@@ -80,14 +80,14 @@ begin
 
     select p.* into chosen
     from feed.ranking_profiles as p
-    where p.profile_name = coalesce(get_feed.profile, 'default');
+    where p.profile_name = coalesce(get_feed.profile, feed.profile_of(asker));
 
     if chosen.profile_name is null then
         raise sqlstate 'PT404' using
             message = format(
                 'there is no ranking profile "%s"', feed.one_line(get_feed.profile)
             ),
-            hint = 'Leave profile out for the default one.';
+            hint = 'Leave profile out for the user''s own.';
     end if;
 
     if not chosen.is_offered then
@@ -192,7 +192,21 @@ begin
     cross join lateral (
         select
             feed.ticket_body(
-                key.key_no, b.listing_id, b.rank, b.score, chosen.profile_name, now()
+                key.key_no,
+                b.listing_id,
+                b.rank,
+                b.score,
+                chosen.profile_name,
+                now(),
+                feed.ticket_components(
+                    b.location_score,
+                    b.tag_score,
+                    b.engagement_score,
+                    b.recency_score,
+                    b.poster_score,
+                    b.collaborative_score,
+                    b.content_score
+                )
             ) as body
         offset 0
     ) as t
@@ -210,7 +224,8 @@ offset would repeat or skip listings, because the feed changes between two reque
 Arguments:
 - user_uid: Whose feed. The token''s own, and may be left out; service_role names any known user.
 - limit: 1 to 200 rows. On GET it trims the answer, and /api/v1/feed takes 50 when it is left out.
-- profile: A ranking profile other than default; for service_role.
+- profile: A ranking profile other than the user''s own, which is default or that of an
+  experiment; for service_role.
 - as_of: The feed as of another moment, by today''s data; for service_role.
 - exclude: Listings not to show, at most 1000: those already shown.
 

@@ -67,7 +67,7 @@ begin
 
     -- In key order, listings too: whoever locks several does so in this order.
     insert into feed.feed_impressions (
-        ticket, user_uid, listing_id, position, score, profile_name, created_at
+        ticket, user_uid, listing_id, position, score, profile_name, created_at, components
     )
     select
         t.ticket,
@@ -76,7 +76,8 @@ begin
         f.rank,
         f.score,
         f.profile_name,
-        f.issued_at
+        f.issued_at,
+        f.components
     from unnest(tickets) as t (ticket)
     cross join lateral feed.ticket_facts(t.ticket) as f
     order by f.listing_id, f.issued_at

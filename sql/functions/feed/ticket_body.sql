@@ -8,7 +8,8 @@ create or replace function feed.ticket_body(
     rank integer,
     score double precision,
     profile_name text,
-    issued_at timestamptz
+    issued_at timestamptz,
+    component_codes text default null
 )
 returns text
 language sql
@@ -22,9 +23,11 @@ return concat_ws(
     -- whole numbers, since a point divides: scores within 1e-9 are a tie anyway
     round(score * 1e9)::bigint,
     (extract(epoch from issued_at) * 1000000)::bigint,
-    profile_name
+    profile_name,
+    component_codes
 );
 
 comment on function feed.ticket_body is
-'KEY.LISTING.RANK.SCORE.TIME.PROFILE: the score in units of 1e-9, the time in microseconds
-since 1970. A ticket is this, a point and feed.ticket_signature.';
+'KEY.LISTING.RANK.SCORE.TIME.PROFILE.COMPONENTS: the score in units of 1e-9, the time in
+microseconds since 1970, the components as feed.ticket_components writes them. Without them the
+last point is left out too. A ticket is this, a point and feed.ticket_signature.';

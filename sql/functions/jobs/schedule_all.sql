@@ -36,6 +36,7 @@ begin
             s.schedule,
             s.command
         from jobs.schedules as s
+        where s.is_enabled
         order by s.job
     loop
         perform cron.schedule_in_database(
@@ -53,5 +54,6 @@ end;
 $$;
 
 comment on function jobs.schedule_all is
-'Schedules every job of jobs.schedules in pg_cron as feed_worker, and returns how many. Only a
+'Schedules every job of jobs.schedules that is enabled in pg_cron as feed_worker, no other, and
+returns how many. Only a
 superuser can. Without pg_cron in this database: 0, with a notice.';

@@ -11,7 +11,8 @@ select
     r.duration,
     r.duration > s.target as is_over_target,
     r.rows,
-    r.details
+    r.details,
+    s.is_enabled
 from jobs.schedules as s
 left join lateral (
     select
@@ -28,7 +29,7 @@ left join lateral (
 ) as r on true;
 
 comment on view analytics.job_health is
-'The latest run of every scheduled job beside its target.
+'The latest run of every job beside its target.
 Example: select job, state, duration, target, is_over_target from analytics.job_health
 order by job;';
 comment on column analytics.job_health.job is 'The job.';
@@ -42,3 +43,4 @@ comment on column analytics.job_health.duration is 'How long it took, or has bee
 comment on column analytics.job_health.is_over_target is 'It took longer than its target.';
 comment on column analytics.job_health.rows is 'Rows that it wrote.';
 comment on column analytics.job_health.details is 'Counts by stage.';
+comment on column analytics.job_health.is_enabled is 'pg_cron runs it; else only who calls it.';

@@ -78,6 +78,8 @@ analytics.coverage_course      -     -              -             r
 analytics.daily_counts         -     -              -             -
 analytics.daily_metrics        -     -              -             r
 analytics.engagement_inequality  -   -              -             r
+analytics.experiment_counts    -     -              -             -
+analytics.experiment_results   -     -              -             r
 analytics.feed_counts          -     -              -             -
 analytics.feed_latency         -     -              -             r
 analytics.feed_quality         -     -              -             r
@@ -112,6 +114,7 @@ feed.engagement_metrics        -     -              -             -
 feed.engagement_scale          -     -              -             -
 feed.engagement_weights        -     -              -             -
 feed.expected_engagement       -     -              -             -
+feed.experiments               -     -              -             -
 feed.feed_impressions          -     -              -             -
 feed.interaction_keys          -     -              -             -
 feed.interaction_weights       -     -              -             -
@@ -135,6 +138,7 @@ jobs.run_states                -     -              -             -
 jobs.runs                      -     -              -             -
 jobs.schedules                 -     -              -             -
 ml.current_model               -     -              -             -
+ml.fit_parameters              -     -              -             -
 ml.listing_facts               -     -              -             -
 ml.listing_neighbors           -     -              -             -
 ml.listing_vectors             -     -              -             -
@@ -208,9 +212,11 @@ analytics.counted_events                  caller     -     -              -     
 analytics.day_of                          caller     -     -              -             -
 analytics.day_start                       caller     -     -              -             -
 analytics.first_kept_day                  caller     -     -              -             -
+analytics.ratio_error                     caller     -     -              -             -
 analytics.reach                           caller     -     -              -             -
 analytics.refresh_cities                  caller     -     -              -             -
 analytics.refresh_days                    caller     -     -              -             -
+analytics.refresh_experiments             caller     -     -              -             -
 analytics.sampled_components              caller     -     -              -             -
 api.delete_my_data                        owner      -     X              X             -
 api.explain_listing                       owner      -     X              X             -
@@ -227,11 +233,14 @@ api.upsert_posters                        owner      -     -              X     
 api.upsert_users                          owner      -     -              X             -
 feed.age_text                             caller     -     -              -             -
 feed.best_listings                        caller     -     -              -             -
+feed.bucket_of                            caller     -     -              -             -
 feed.candidate_listings                   caller     -     -              -             -
 feed.check_interaction                    caller     -     -              -             -
 feed.collaborative_scores                 caller     -     -              -             -
+feed.component_code                       caller     -     -              -             -
 feed.component_fact                       caller     -     -              -             -
 feed.component_facts                      caller     -     -              -             -
+feed.component_names                      caller     -     -              -             -
 feed.content_score                        caller     -     -              -             -
 feed.cosine_similarity                    caller     -     -              -             -
 feed.count_text                           caller     -     -              -             -
@@ -248,6 +257,7 @@ feed.ensure_user                          caller     -     X              X     
 feed.fold_changes                         caller     -     -              -             -
 feed.group_by_block                       caller     -     -              -             -
 feed.hour_row_count                       caller     -     -              -             -
+feed.impression_choices                   caller     -     -              -             -
 feed.item_similarities                    caller     -     -              -             -
 feed.item_similarity_score                caller     -     -              -             -
 feed.leading_components                   caller     -     -              -             -
@@ -263,6 +273,7 @@ feed.payload_hash                         caller     -     -              -     
 feed.poster_affinities                    caller     -     -              -             -
 feed.poster_affinity_score                caller     -     -              -             -
 feed.poster_score                         caller     -     -              -             -
+feed.profile_of                           caller     -     -              -             -
 feed.reason                               caller     -     -              -             -
 feed.recency_score                        caller     -     -              -             -
 feed.record_interactions                  caller     -     -              -             -
@@ -289,6 +300,7 @@ feed.tg_user_interactions__refuse         caller     -     -              -     
 feed.tg_user_interactions__uncount        caller     -     -              -             -
 feed.tg_users__forget                     owner      -     -              -             -
 feed.ticket_body                          caller     -     -              -             -
+feed.ticket_components                    caller     -     -              -             -
 feed.ticket_facts                         caller     -     -              -             -
 feed.ticket_signature                     caller     -     -              -             -
 feed.try_timestamptz                      caller     -     -              -             -
@@ -304,6 +316,7 @@ identity.is_service                       caller     -     -              -     
 identity.user_uid                         caller     X     X              X             X
 jobs.begin_run                            caller     -     -              -             -
 jobs.end_run                              caller     -     -              -             -
+jobs.fit_profile                          caller     -     -              -             -
 jobs.keep_house                           caller     -     -              -             -
 jobs.lock_key                             caller     -     -              -             X
 jobs.refresh_analytics                    caller     -     -              -             -
@@ -312,6 +325,7 @@ jobs.refresh_trending                     caller     -     -              -     
 jobs.schedule_all                         caller     -     -              -             -
 jobs.train_models                         caller     -     -              -             -
 ml.copy_rows                              superuser  -     -              -             -
+ml.fit_profile                            caller     -     -              -             -
 ml.forget_user                            owner      -     -              -             -
 ml.model_for_writing                      caller     -     -              -             -
 ml.project_listings                       caller     -     -              -             -

@@ -353,5 +353,51 @@ from
         )
     ) as c (query, rule, description);
 
+-- experiments
+insert into feed.ranking_profiles (profile_name)
+values ('calm'), ('bold');
+insert into feed.experiments (profile_name, buckets)
+values ('calm', '[0,50)');
+select
+    tests.refuses(
+        format('insert into feed.experiments (profile_name, buckets) values (%s)', c.experiment),
+        c.rule,
+        c.description
+    )
+from
+    (
+        values
+        (
+            '''bold'', ''[49,60)''',
+            'experiments_have_no_bucket_in_common',
+            'a bucket is in one experiment'
+        ),
+        ('''calm'', ''[60,70)''', 'experiments_pkey', 'a profile in one, too'),
+        ('''default'', ''[60,70)''', 'experiment_is_not_of_default', 'default is in none'),
+        ('''no such'', ''[60,70)''', '_fkey', 'nor is what is no profile'),
+        (
+            '''bold'', ''empty''',
+            'experiment_buckets_are_between_0_and_999',
+            'an experiment has buckets'
+        ),
+        (
+            '''bold'', ''[999,1001)''',
+            'experiment_buckets_are_between_0_and_999',
+            'from the thousand'
+        ),
+        ('''bold'', ''[60,)''', 'experiment_buckets_are_between_0_and_999', 'and an end'),
+        ('''bold'', null', 'null value', 'null are no buckets')
+    ) as c (experiment, rule, description);
+select tests.refuses(
+    'delete from feed.ranking_profiles where profile_name = ''calm''',
+    'experiments_.*_fkey',
+    'a profile in an experiment stays'
+);
+select tests.refuses(
+    'update analytics.refresh_parameters set comparison_window = ''91 days''',
+    'comparison_window_is_between',
+    'profiles are compared over 90 days at most'
+);
+
 select finish();
 rollback;

@@ -92,7 +92,7 @@ export default {
             element("span", { class: `key key-${(job.index % 6) + 1}` }, job.job),
             element("span", {
               class: job.state === "failed" || job.is_over_target ? "verdict missed" : null,
-            }, job.state === null ? "never" : STATES[job.state],
+            }, job.state === null ? (job.is_enabled ? "never" : "off") : STATES[job.state],
             job.is_over_target ? ", over its target" : ""),
             format.time(job.started_at),
             format.duration(job.seconds),

@@ -57,8 +57,13 @@ select tests.interaction('ann', 'kayak', t.type, '2026-06-09 23:59:59Z')
 from unnest(array['save', 'share']::feed.interaction_type[]) as t (type);
 select results_eq(
     'select tests.attributed()',
-    $$values ('2026-06-08 other 7 click 0')$$,
-    'views, clicks and applications alone'
+    $$
+    values
+    ('2026-06-08 other 7 click 0'),
+    ('2026-06-09 default 4 save 0'),
+    ('2026-06-09 default 4 share 0')
+    $$,
+    'interactions of every type'
 );
 
 select
@@ -67,14 +72,20 @@ select
     );
 select results_eq(
     'select tests.attributed()',
-    $$values ('2026-06-08 other 7 click 0'), ('2026-06-09 default 4 view 2.5')$$,
+    $$
+    values
+    ('2026-06-08 other 7 click 0'),
+    ('2026-06-09 default 4 save 0'),
+    ('2026-06-09 default 4 share 0'),
+    ('2026-06-09 default 4 view 2.5')
+    $$,
     'a view with its seconds'
 );
 
 select tests.interaction('ann', 'kayak', 'click', '2026-06-10 00:00Z');
 select results_eq(
     'select count(*) from tests.attributed()',
-    'values (2::bigint)',
+    'values (4::bigint)',
     'nothing of the day after'
 );
 

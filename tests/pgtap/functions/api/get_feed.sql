@@ -1,7 +1,7 @@
 -- api.get_feed: limits, order, exclusions, rights
 
 begin;
-select plan(46);
+select plan(53);
 
 select tests.user('ann', lat => 47, lon => 8, preferred_tags => '{bike,jazz}');
 select tests.user('bob');
@@ -395,6 +395,89 @@ select is(
     ),
     'posted just now',
     'and its reasons'
+);
+
+-- the profile of an experiment
+reset role;
+create temporary table page (components jsonb, ticket text);
+grant all on page to public;
+insert into feed.experiments (profile_name, buckets)
+select
+    'newest',
+    int4range(feed.bucket_of(tests.user_uid('bob')), feed.bucket_of(tests.user_uid('bob')) + 1);
+select tests.act_as('bob');
+
+select is(
+    (select distinct f.components -> 'recency' -> 'weight' from api.get_feed() as f),
+    '1',
+    'whoever is in an experiment gets its profile'
+);
+select matches(
+    (select f.ticket from api.get_feed(null, 1) as f), '\.newest\.', 'and tickets that say so'
+);
+select is(
+    (
+        select api.explain_listing(f.listing_id) ->> 'profile'
+        from api.get_feed(null, 1) as f
+    ),
+    'newest',
+    'it is what explains a listing'
+);
+
+select tests.act_as('ann');
+
+select is(
+    (select distinct f.components -> 'recency' -> 'weight' from api.get_feed() as f),
+    '0.1',
+    'others keep default'
+);
+
+select tests.act_as_service();
+
+select is(
+    (
+        select distinct f.components -> 'recency' -> 'weight'
+        from api.get_feed(tests.user_uid('bob'), profile => 'default') as f
+    ),
+    '0.1',
+    'and a profile that is named is the one'
+);
+
+-- what the ticket says of the components
+insert into page
+select
+    f.components,
+    f.ticket
+from api.get_feed(tests.user_uid('ann')) as f;
+
+reset role;
+
+select is_empty(
+    $$
+    select p.ticket, n.name
+    from page as p
+    inner join lateral feed.ticket_facts(p.ticket) as t on true
+    cross join
+        lateral unnest(feed.component_names(), t.components) as n (name, value)
+    where
+        coalesce(abs(n.value - (p.components -> n.name ->> 'value')::double precision) > 1e-5, true)
+        and (n.value is null) = (p.components ? n.name)
+    $$,
+    'a ticket has the components of its row, in the order of their names'
+);
+select is_empty(
+    $$
+    select p.ticket
+    from page as p
+    where not exists (
+        select from feed.ticket_facts(p.ticket) as t
+        where
+            cardinality(t.components) = cardinality(feed.component_names())
+            and cardinality(array_remove(t.components, null))
+            = (select count(*) from jsonb_object_keys(p.components))
+    )
+    $$,
+    'and all of them'
 );
 
 select is(

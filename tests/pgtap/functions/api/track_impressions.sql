@@ -1,7 +1,7 @@
 -- api.track_impressions: what the feed gave, to whom it gave it, once
 
 begin;
-select plan(37);
+select plan(43);
 
 select tests.user('ann');
 select tests.user('bob');
@@ -15,7 +15,8 @@ create function tests.signed(
     user_name text,
     listing text default 'bicycle',
     issued_at timestamptz default now(),
-    key_no integer default 0
+    key_no integer default 0,
+    codes text default null
 )
 returns text
 language sql
@@ -27,7 +28,8 @@ begin atomic
     from feed.ticket_keys as k
     cross join
         lateral feed.ticket_body(
-            k.key_no, tests.listing_id(signed.listing), 1, 0.5, 'default', signed.issued_at
+            k.key_no, tests.listing_id(signed.listing), 1, 0.5, 'default', signed.issued_at,
+            signed.codes
         ) as b (body)
     where signed.key_no in (0, k.key_no)
     order by k.key_no desc
@@ -40,7 +42,9 @@ language sql
 return ((extract(epoch from now()) * 1000000)::bigint + later)::text;
 
 -- one's own
-create temporary table page (user_name text, rank integer, score float8, ticket text);
+create temporary table page (
+    user_name text, rank integer, score float8, components jsonb, ticket text
+);
 grant all on page to public;
 
 create function tests.tickets(user_name text)
@@ -53,13 +57,13 @@ return (
 );
 
 select tests.act_as('bob');
-insert into page select 'bob', rank, score, ticket from api.get_feed();
+insert into page select 'bob', rank, score, components, ticket from api.get_feed();
 select tests.act_as('ann');
-insert into page select 'ann', rank, score, ticket from api.get_feed();
+insert into page select 'ann', rank, score, components, ticket from api.get_feed();
 
 select is((select count(*) from page), 4::bigint, 'two users have two listings each');
 select is((select count(distinct ticket) from page), 4::bigint, 'every row has its own ticket');
-select ok((select bool_and(length(p.ticket) < 110) from page as p), 'which is short');
+select ok((select bool_and(length(p.ticket) < 150) from page as p), 'which is short');
 select is(
     api.track_impressions(tests.tickets('ann')),
     '{"received": 2, "recorded": 2, "duplicates": 0}',
@@ -98,6 +102,27 @@ select is_empty(
     $$,
     'the ticket and the score are those of the row'
 );
+select is_empty(
+    $$
+    select i.ticket
+    from feed.feed_impressions as i
+    inner join page as p using (ticket)
+    cross join lateral unnest(feed.component_names(), i.components) as n (name, value)
+    where
+        p.components ? n.name
+        and abs(n.value - (p.components -> n.name ->> 'value')::double precision) <= 1e-5
+        is not true
+    $$,
+    'and so are the components'
+);
+select is(
+    (
+        select count(*) from feed.feed_impressions as i
+        where cardinality(i.components) = cardinality(feed.component_names())
+    ),
+    2::bigint,
+    'all of them'
+);
 select is(tests.log_size(), 0::bigint, 'an impression is no interaction');
 select is_empty('select from feed.user_listing_states', 'leaves no state');
 
@@ -117,6 +142,19 @@ select is(
     '{"received": 3, "recorded": 1, "duplicates": 2}',
     'one that comes twice in a call is one'
 );
+
+reset role;
+
+select results_eq(
+    $$
+    select created_at, components from feed.feed_impressions
+    where created_at < now()
+    $$,
+    $$values (now() - interval '1 hour', null::real[])$$,
+    'a ticket of before the components were in it is as good, and says nothing of them'
+);
+
+select tests.act_as('ann');
 
 -- forged, expired, another's
 select
@@ -153,6 +191,24 @@ from
                     'PT403',
                     'tickets\[1\] was not given',
                     'another score'
+                ),
+                (
+                    replace(tests.signed('ann', codes => '7fff'), '.7fff.', '.fffe.'),
+                    'PT403',
+                    'tickets\[1\] was not given',
+                    'another component'
+                ),
+                (
+                    replace(tests.signed('ann', codes => '7fff'), '.7fff.', '.'),
+                    'PT403',
+                    'tickets\[1\] was not given',
+                    'one less'
+                ),
+                (
+                    regexp_replace(tests.signed('ann'), '\.([^.]+)$', '.7fff.\1'),
+                    'PT403',
+                    'tickets\[1\] was not given',
+                    'or one more'
                 ),
                 (
                     replace(tests.signed('ann'), '.default.', '.other.'),

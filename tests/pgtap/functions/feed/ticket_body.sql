@@ -1,7 +1,7 @@
 -- feed.ticket_body: what a ticket says
 
 begin;
-select plan(3);
+select plan(4);
 
 select is(
     feed.ticket_body(
@@ -14,6 +14,19 @@ select is(
     ),
     '7.0f16cf0b503b45d9a699416cf95c11e1.12.430123456.1795564800000001.default',
     'key, listing, position, score, time and profile'
+);
+select is(
+    feed.ticket_body(
+        7,
+        '0f16cf0b-503b-45d9-a699-416cf95c11e1',
+        12,
+        0.4301234564,
+        'default',
+        '2026-11-25 00:00:00.000001Z',
+        'fffe0000'
+    ),
+    '7.0f16cf0b503b45d9a699416cf95c11e1.12.430123456.1795564800000001.default.fffe0000',
+    'and components, if there are any'
 );
 select is(
     feed.ticket_body(

@@ -1,7 +1,7 @@
 -- feed.ticket_facts: what a ticket says, read again
 
 begin;
-select plan(18);
+select plan(28);
 
 select results_eq(
     $$
@@ -25,6 +25,56 @@ select results_eq(
     $$,
     'what was written is read'
 );
+select results_eq(
+    $$
+    select listing_id, profile_name, body, signature, components
+    from feed.ticket_facts(
+        '7.0f16cf0b503b45d9a699416cf95c11e1.12.430123456.1795564800000001.default.fffe00007fff.'
+        'abcdefghijklmnopqrs_-A'
+    )
+    $$,
+    $$
+    values (
+        '0f16cf0b-503b-45d9-a699-416cf95c11e1'::uuid,
+        'default',
+        '7.0f16cf0b503b45d9a699416cf95c11e1.12.430123456.1795564800000001.default.fffe00007fff',
+        'abcdefghijklmnopqrs_-A',
+        '{1,0,0.5}'::real[]
+    )
+    $$,
+    'with components too'
+);
+select results_eq(
+    $$
+    select f.components is null
+    from feed.ticket_facts(
+        '7.0f16cf0b503b45d9a699416cf95c11e1.12.430123456.1795564800000001.default.'
+        'abcdefghijklmnopqrs_-A'
+    ) as f
+    $$,
+    'values (true)',
+    'a ticket of before they were in it has none'
+);
+select is_empty(format('select * from feed.ticket_facts(%L)', c.ticket), c.description)
+from
+    (
+        select
+            '7.0f16cf0b503b45d9a699416cf95c11e1.12.430.17.default.' || b.codes
+            || '.abcdefghijklmnopqrs_-A' as ticket,
+            b.description
+        from
+            (
+                values
+                ('', 'components of no characters'),
+                ('fff', 'a component of three'),
+                ('fffe0', 'one and a quarter'),
+                ('FFFE', 'capitals in the components'),
+                ('fffg', 'a letter that is no digit'),
+                (repeat('0', 132), 'more than 32 components'),
+                ('0000.0000', 'two of them'),
+                ('-001', 'a negative one')
+            ) as b (codes, description)
+    ) as c;
 select lives_ok(
     $$
     select * from feed.ticket_facts(

@@ -123,14 +123,15 @@ select is(
 -- schedule_all, in a database without pg_cron
 select is(jobs.schedule_all(), 0, 'without pg_cron nothing is scheduled');
 select results_eq(
-    'select job, schedule, command, target from jobs.schedules order by job',
+    'select job, schedule, command, target, is_enabled from jobs.schedules order by job',
     $$
     values
-    ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute'::interval),
-    ('refresh_analytics', '20 * * * *', 'call jobs.refresh_analytics()', '5 minutes'),
-    ('refresh_engagement', '5 * * * *', 'call jobs.refresh_engagement()', '5 minutes'),
-    ('refresh_trending', '*/15 * * * *', 'call jobs.refresh_trending()', '30 seconds'),
-    ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes')
+    ('fit_profile', '0 4 * * 0', 'call jobs.fit_profile()', '15 minutes'::interval, false),
+    ('keep_house', '30 3 * * *', 'call jobs.keep_house()', '1 minute', true),
+    ('refresh_analytics', '20 * * * *', 'call jobs.refresh_analytics()', '5 minutes', true),
+    ('refresh_engagement', '5 * * * *', 'call jobs.refresh_engagement()', '5 minutes', true),
+    ('refresh_trending', '*/15 * * * *', 'call jobs.refresh_trending()', '30 seconds', true),
+    ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes', true)
     $$,
     'the schedules are those of the contract'
 );

@@ -1,0 +1,7 @@
+begin;
+
+select components
+from feed.feed_impressions
+where false;
+
+rollback;
