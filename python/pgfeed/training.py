@@ -30,7 +30,7 @@ from pgfeed.reading import (
     read_posters,
     read_settings,
 )
-from pgfeed.similarity import Neighbors, interest_matrix, nearest_users
+from pgfeed.similarity import Neighbors, interest_matrix, leave_out, nearest_users
 from pgfeed.vectors import VectorParameters, fit_projection
 
 
@@ -153,6 +153,8 @@ def _neighbors(database: Database, world: _World) -> Neighbors:
         histories.interest,
         (len(world.user_nos), len(world.facts)),
     )
+    database.tick()
+    matrix = leave_out(matrix, settings.listing_user_limit, settings.user_pair_minimum)
     database.tick()
     return nearest_users(
         matrix,

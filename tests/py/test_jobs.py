@@ -17,7 +17,14 @@ import pytest
 from harness import REPOSITORY, Instance
 
 PACKAGES = REPOSITORY / "python"
-JOBS = ("keep_house", "refresh_analytics", "refresh_engagement", "refresh_trending", "train_models")
+JOBS = (
+    "keep_house",
+    "refresh_analytics",
+    "refresh_engagement",
+    "refresh_trending",
+    "train_models",
+    "update_models",
+)
 
 # What keeps a job from going on, in its first step after the run is entered.
 OBSTACLES = {
@@ -26,6 +33,7 @@ OBSTACLES = {
     "refresh_engagement": "lock table feed.engagement_metrics in access exclusive mode",
     "refresh_trending": "lock table feed.engagement_metrics in access exclusive mode",
     "train_models": "lock table feed.user_listing_states in access exclusive mode",
+    "update_models": "lock table ml.current_model in access exclusive mode",
 }
 
 WEIGHTS = {"apply": 10, "save": 5, "share": 3, "click": 2, "view": 1, "dismiss": -5}
@@ -147,11 +155,12 @@ def test_the_schedules_are_the_promised_ones(db: psycopg.Connection) -> None:
         ).fetchall()
     )
     assert planned["pgfeed train_models"] == "0 2 * * *"
+    assert planned["pgfeed update_models"] == "*/15 * * * *"
     assert planned["pgfeed refresh_trending"] == "*/15 * * * *"
     assert planned["pgfeed refresh_engagement"].endswith(" * * * *")
     assert planned["pgfeed keep_house"].endswith(" * * *")
     assert planned["pgfeed refresh_analytics"].endswith(" * * * *")
-    assert len(planned) == 5
+    assert len(planned) == len(JOBS)
 
 
 # ---------------------------------------------------------------------- one at a time, killed

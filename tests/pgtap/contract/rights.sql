@@ -305,12 +305,14 @@ jobs.refresh_engagement                   caller     -     -              -     
 jobs.refresh_trending                     caller     -     -              -             -
 jobs.schedule_all                         caller     -     -              -             -
 jobs.train_models                         caller     -     -              -             -
+jobs.update_models                        caller     -     -              -             -
 ml.copy_rows                              superuser  -     -              -             -
 ml.forget_user                            owner      -     -              -             -
 ml.model_for_writing                      caller     -     -              -             -
 ml.project_listings                       caller     -     -              -             -
 ml.publish_lock_key                       caller     -     -              -             -
 ml.train                                  caller     -     -              -             -
+ml.update                                 caller     -     -              -             -
 ml.write_listing_vectors                  owner      -     -              -             -
 ops.bucket_latency                        caller     -     -              -             X
 ops.count_requests                        caller     -     -              -             -

@@ -130,7 +130,8 @@ select results_eq(
     ('refresh_analytics', '20 * * * *', 'call jobs.refresh_analytics()', '5 minutes'),
     ('refresh_engagement', '5 * * * *', 'call jobs.refresh_engagement()', '5 minutes'),
     ('refresh_trending', '*/15 * * * *', 'call jobs.refresh_trending()', '30 seconds'),
-    ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes')
+    ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes'),
+    ('update_models', '*/15 * * * *', 'call jobs.update_models()', '1 minute')
     $$,
     'the schedules are those of the contract'
 );
