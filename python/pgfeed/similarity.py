@@ -185,20 +185,31 @@ def _step(
 
     # One more than wanted, since each user is the nearest to themselves.
     best = sp_matmul_topn(rows, by_listing, count + 1, threshold=0.0, sort=True, n_threads=threads)
-    n_rows = rows.shape[0]
     lengths = np.diff(best.indptr)
-    users = np.repeat(np.arange(n_rows), lengths)
-    place = np.arange(len(users)) - np.repeat(best.indptr[:-1], lengths)
-    neighbors = best.indices[: len(users)]
-    is_self = neighbors == row_users[users]
-    self_place = np.full(n_rows, count)
-    self_place[users[is_self]] = place[is_self]
-    kept = ~is_self & (place - (place > self_place[users]) < count)
+    users = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+    neighbors = best.indices[: len(users)].astype(np.int32, copy=False)
+    is_self = neighbors == row_users.astype(np.int32)[users]
+    kept = ~is_self
+    is_full = lengths == count + 1
+    is_full[users[is_self]] = False
+    kept[best.indptr[1:][is_full] - 1] = False
 
-    users, neighbors = users[kept], neighbors[kept].astype(np.int32)
+    users, neighbors = users[kept], neighbors[kept]
     cosine = best.data[: len(kept)][kept] / shrink[neighbors]
     similarities = np.clip(cosine, np.finfo(np.float32).tiny, 1).astype(np.float32)
-    # Rounding to float32 makes new ties: order what is stored by what is stored.
-    order = np.lexsort((neighbors, -similarities, users))
-    counts = np.bincount(users, minlength=n_rows)
-    return counts, neighbors[order], similarities[order]
+    _order(users, neighbors, similarities)
+    return np.bincount(users, minlength=len(lengths)), neighbors, similarities
+
+
+def _order(users: np.ndarray, neighbors: np.ndarray, similarities: np.ndarray) -> None:
+    """Sorts in place: rounding to float32 makes new ties among what the kernel has sorted.
+
+    Few users have one, and sorting all takes as long as the product.
+    """
+    is_wrong = (similarities[1:] > similarities[:-1]) | (
+        (similarities[1:] == similarities[:-1]) & (neighbors[1:] < neighbors[:-1])
+    )
+    is_wrong &= users[1:] == users[:-1]
+    some = np.flatnonzero(np.isin(users, users[1:][is_wrong]))
+    order = some[np.lexsort((neighbors[some], -similarities[some], users[some]))]
+    neighbors[some], similarities[some] = neighbors[order], similarities[order]
