@@ -249,7 +249,8 @@ def draw(points: list[dict[str, float]], file: Path) -> None:
 def table(points: list[dict[str, float]]) -> str:
     """The plotted figures."""
     rows = [
-        "| users | pairs | products | similarity stage | processor | bare call | ratio | peak memory |",
+        "| users | pairs | products | similarity stage | processor | bare call | ratio |"
+        " peak memory |",
         "|---" * 8 + "|",
     ]
     rows += [
