@@ -124,7 +124,7 @@ def nearest_users(
     *,
     wanted: np.ndarray | None = None,
     threads: int = 1,
-    products_per_step: int = 40_000_000,
+    products_per_step: int = 10_000_000,
     tick: Callable[[], object] = lambda: None,
 ) -> Neighbors:
     """The `count` most similar other users of each user, ties to the smaller row.

@@ -146,6 +146,9 @@ def _read(database: Database, as_of: str) -> _World:
 
 
 def _neighbors(database: Database, world: _World) -> Neighbors:
+    import scipy.sparse  # noqa: F401  # Half a second by itself: ahead of the first step.
+
+    database.tick()
     histories, settings = world.histories, world.settings
     matrix = interest_matrix(
         histories.users,

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import psycopg
-import pytest
 
 from harness import Instance
 from pgfeed.coverage import expected_distinct
