@@ -65,6 +65,11 @@ plot: ## the plot of feed latency against the number of listings, into docs/benc
 	@"$(B)/install" --quiet
 	@"$(B)/pgfeed" bench --plot
 
+.PHONY: scaling
+scaling: ## the plot of training against the number of users, into docs/benchmarks/
+	@"$(B)/install" --quiet
+	@"$(B)/pgfeed" bench --scaling
+
 .PHONY: docs
 docs: up ## write the pages of docs/ that come from the database's comments
 	@"$(B)/pgfeed" docs

@@ -132,18 +132,9 @@ class Model:
         counts = np.diff(neighbors.starts)
         has_any = np.flatnonzero(counts)
         for step in self._steps(has_any):
-            users = step[np.isin(user_nos[step], self._lock("users", user_nos[step]))]
-            # Rows of one COPY pack are of one size, so users go by their number of neighbors.
-            parts = []
-            for count in np.unique(counts[users]):
-                same = users[counts[users] == count]
-                places = neighbors.starts[same][:, np.newaxis] + np.arange(count)
-                columns = (
-                    user_nos[same].astype("i4"),
-                    user_nos[neighbors.rows[places]].astype("i4"),
-                    neighbors.similarities[places],
-                )
-                parts.append(self._pack(columns))
+            there = lock_those_there(self.database, "users", user_nos[step])
+            users = step[np.isin(user_nos[step], there)]
+            parts = neighbor_rows(self.model_id, user_nos, user_nos, users, neighbors)
             self._load("user_neighbors", parts, len(users))
             self.database.commit()
 
@@ -202,20 +193,10 @@ class Model:
         """All (n, …) in the order of user_nos; users without activity get no row."""
         active = np.flatnonzero(activity > 0)
         for step in self._steps(active):
-            places = step[np.isin(user_nos[step], self._lock("users", user_nos[step]))]
-            model = binary_copy.int4(self.model_id)
-            rows = (
-                binary_copy.row(
-                    (
-                        model,
-                        binary_copy.int4(user_nos[place]),
-                        binary_copy.jsonb(tag_preferences[place]),
-                        binary_copy.float8(compensation[place]),
-                        binary_copy.float8(activity[place]),
-                        binary_copy.real_array(vectors[place]),
-                    )
-                )
-                for place in places.tolist()
+            there = lock_those_there(self.database, "users", user_nos[step])
+            places = step[np.isin(user_nos[step], there)]
+            rows = user_vector_rows(
+                self.model_id, user_nos, places, tag_preferences, compensation, activity, vectors
             )
             self._load("user_vectors", rows, len(places))
             self.database.commit()
@@ -284,14 +265,8 @@ class Model:
             self.database.tick()
             yield places[first : first + self.rows_per_step]
 
-    def _lock(self, relation: str, nos: np.ndarray) -> np.ndarray:
-        """Those of the users or listings that are there and stay to the end of the step."""
-        key = {"users": "user_no", "listings": "listing_no"}[relation]
-        sql = LOCK.format(relation=relation, key=key)
-        return integers(row(self.database, sql, nos.tolist())["nos"])
-
     def _load_listing_vectors(self, listing_nos: np.ndarray, vectors: np.ndarray) -> None:
-        there = np.isin(listing_nos, self._lock("listings", listing_nos))
+        there = np.isin(listing_nos, lock_those_there(self.database, "listings", listing_nos))
         self.skipped_listings.update(listing_nos[~there].tolist())
         self.skipped_listings.difference_update(listing_nos[there].tolist())
         has_vector = np.isfinite(vectors[:, 0])
@@ -310,6 +285,63 @@ class Model:
         if count:
             self.database.copy(relation, binary_copy.file(parts))
             self.rows_written += count
+
+
+def lock_those_there(database: Database, relation: str, nos: np.ndarray) -> np.ndarray:
+    """Those of the users or listings that are there and stay to the end of the transaction."""
+    key = {"users": "user_no", "listings": "listing_no"}[relation]
+    sql = LOCK.format(relation=relation, key=key)
+    return integers(row(database, sql, nos.tolist())["nos"])
+
+
+def neighbor_rows(
+    model_id: int,
+    user_nos: np.ndarray,
+    member_nos: np.ndarray,
+    rows: np.ndarray,
+    neighbors: Neighbors,
+) -> Iterator[bytes]:
+    """COPY rows of ml.user_neighbors: these rows of the neighbors.
+
+    user_nos: whose each row is; member_nos: who each of neighbors.rows is
+
+    Rows of one pack are of one size, so users go by their number of neighbors.
+    """
+    counts = np.diff(neighbors.starts)[rows]
+    for count in np.unique(counts):
+        same = rows[counts == count]
+        places = neighbors.starts[same][:, np.newaxis] + np.arange(count)
+        columns = (
+            np.full(len(same), model_id, "i4"),
+            user_nos[same].astype("i4"),
+            member_nos[neighbors.rows[places]].astype("i4"),
+            neighbors.similarities[places],
+        )
+        yield binary_copy.rows(columns)
+
+
+def user_vector_rows(
+    model_id: int,
+    user_nos: np.ndarray,
+    rows: np.ndarray,
+    tag_preferences: list[str],
+    compensation: np.ndarray,
+    activity: np.ndarray,
+    vectors: np.ndarray,
+) -> Iterator[bytes]:
+    """COPY rows of ml.user_vectors: these rows of the columns, each in the order of user_nos."""
+    model = binary_copy.int4(model_id)
+    for place in rows.tolist():
+        yield binary_copy.row(
+            (
+                model,
+                binary_copy.int4(user_nos[place]),
+                binary_copy.jsonb(tag_preferences[place]),
+                binary_copy.float8(compensation[place]),
+                binary_copy.float8(activity[place]),
+                binary_copy.real_array(vectors[place]),
+            )
+        )
 
 
 class _CatchingUp:

@@ -7,7 +7,7 @@ takes 6 s and a result set 4 GB. Tables are read by ranges of pages, in one snap
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from pgfeed.projection import Projection
 
 MICROSECONDS = 1e6
 
+# Users or listings whose pairs one statement reads.
+NOS_PER_READ = 1000
+
 PARAMETERS = """
 select
     (to_jsonb(p) - 'is_only_row')::text as parameters,
@@ -30,7 +33,16 @@ select
     timestamptz_send($1::timestamptz) as as_of,
     timestamptz_send($1::timestamptz - p.similarity_window) as window_start,
     pg_snapshot_xmin(pg_current_snapshot())::text as snapshot_xmin
-from ml.training_parameters as p
+from ml.training_parameters as q
+cross join jsonb_populate_record(q, $2::text::jsonb) as p
+"""
+
+CURRENT_MODEL = """
+select
+    m.model_id,
+    m.details::text as details
+from ml.current_model as c
+inner join ml.models as m using (model_id)
 """
 
 ELIGIBLE_USERS = """
@@ -40,7 +52,8 @@ left join feed.user_feed_preferences as p using (user_uid)
 where coalesce(p.personalization_enabled, true)
 """
 
-STATES = """
+# What was done with a pair counts as its strongest interaction, unless it was dismissed.
+PAIRS = """
 select
     string_agg(int4send(s.user_no), ''::bytea) as user_nos,
     string_agg(int4send(s.listing_no), ''::bytea) as listing_nos,
@@ -50,7 +63,14 @@ select
         ),
         ''::bytea
     ) as weights,
-    string_agg(timestamptz_send(s.last_at), ''::bytea) as last_at,
+    string_agg(timestamptz_send(s.last_at), ''::bytea) as last_at
+    {counts}
+from feed.user_listing_states as s
+cross join feed.interaction_weights as w
+where w.type = 'dismiss' and {condition}
+"""
+
+COUNTS = """,
     string_agg(
         int4send(
             s.view_count + s.click_count + s.apply_count
@@ -58,9 +78,63 @@ select
         ),
         ''::bytea
     ) as counts
-from feed.user_listing_states as s
-cross join feed.interaction_weights as w
-where w.type = 'dismiss' and s.ctid >= $1::text::tid and s.ctid < $2::text::tid
+"""
+
+OF_PAGES = "s.ctid >= $1::text::tid and s.ctid < $2::text::tid"
+OF_USERS = "s.user_no = any($1::integer[])"
+OF_LISTINGS = "s.listing_no = any($1::integer[])"
+
+STATES = PAIRS.format(counts=COUNTS, condition=OF_PAGES)
+STATES_OF_USERS = PAIRS.format(counts=COUNTS, condition=OF_USERS)
+# Without the counts the key's index alone answers.
+PAIRS_OF_USERS = PAIRS.format(counts="", condition=OF_USERS)
+PAIRS_OF_LISTINGS = PAIRS.format(counts="", condition=OF_LISTINGS)
+
+# Users of whom the model knows nothing, first; then those who did much in the last day.
+USERS_TO_UPDATE = """
+with recent as materialized (
+    select
+        c.user_uid,
+        sum(
+            exp(
+                -ln(2::double precision)
+                * extract(epoch from $2::timestamptz - c.counted_at)::double precision
+                / $3::double precision
+            )
+        ) as activity
+    from feed.counted_interactions($2::timestamptz - interval '1 day', $2::timestamptz) as c
+    group by c.user_uid
+),
+
+wanted as materialized (
+    select
+        u.user_no,
+        v.user_no is null as is_new
+    from feed.users as u
+    left join feed.user_feed_preferences as p using (user_uid)
+    left join ml.user_vectors as v on u.user_no = v.user_no and v.model_id = $1::integer
+    left join recent as r using (user_uid)
+    where
+        coalesce(p.personalization_enabled, true)
+        and case
+            when v.user_no is null
+                then exists (
+                    select from feed.user_listing_states as s
+                    where s.user_no = u.user_no and s.last_at <= $2::timestamptz
+                )
+            else r.activity > $4::double precision * v.activity_level
+        end
+)
+
+select
+    string_agg(int4send(c.user_no), ''::bytea order by c.user_no) as user_nos,
+    (select count(*) from wanted) as wanted_count
+from (
+    select w.user_no
+    from wanted as w
+    order by w.is_new desc, w.user_no
+    limit $5::integer
+) as c
 """
 
 FACTS = """
@@ -128,13 +202,38 @@ def integers(sent: bytes | None, dtype: str = ">i4") -> np.ndarray:
     return np.frombuffer(sent or b"", dtype).astype(dtype[1:])
 
 
-def read_settings(database: Database, as_of: str) -> Settings:
-    """as_of: a timestamptz as text."""
-    found = dict(row(database, PARAMETERS, as_of))
+def read_settings(database: Database, as_of: str, trained_with: str = "{}") -> Settings:
+    """as_of: a timestamptz as text; trained_with: JSON of columns to take instead."""
+    found = dict(row(database, PARAMETERS, as_of, trained_with))
     (found["as_of"],) = integers(found["as_of"], ">i8").tolist()
     (found["window_start"],) = integers(found["window_start"], ">i8").tolist()
     found["parameters"] = json.loads(found["parameters"])
     return Settings(**found)
+
+
+def read_model(database: Database) -> tuple[int, dict[str, Any]] | None:
+    """The model in force and the parameters that it was trained with; None if there is none."""
+    found = database.rows(CURRENT_MODEL)
+    if not found:
+        return None
+    details = json.loads(found[0]["details"])
+    return found[0]["model_id"], details
+
+
+def read_users_to_update(
+    database: Database, settings: Settings, model_id: int
+) -> tuple[np.ndarray, int]:
+    """user_no (n,) int32, ascending, of users to write into the model; how many there were."""
+    found = row(
+        database,
+        USERS_TO_UPDATE,
+        model_id,
+        settings.clock,
+        settings.half_life_seconds,
+        float(settings.update_growth),
+        settings.update_user_limit,
+    )
+    return integers(found["user_nos"]), found["wanted_count"]
 
 
 def read_eligible_users(database: Database) -> np.ndarray:
@@ -181,28 +280,113 @@ def read_histories(
     database: Database, settings: Settings, user_nos: np.ndarray, listing_nos: np.ndarray
 ) -> Histories:
     """Pairs of the given users and listings (both ascending) up to as_of."""
+    pages = _page_ranges(database, "feed.user_listing_states", settings.pages_per_read)
+    found = ((STATES, *bounds) for bounds in pages)
+    return _histories(database, settings, user_nos, listing_nos, found)
+
+
+def read_histories_of_users(
+    database: Database, settings: Settings, user_nos: np.ndarray
+) -> tuple[np.ndarray, Histories]:
+    """Of these users (ascending) alone: the listings that they touched, and their pairs."""
+    listing_nos = np.empty(0, "i4")
+    for pairs in _pairs_of(database, settings, PAIRS_OF_USERS, user_nos):
+        listing_nos = np.union1d(listing_nos, pairs.listing_nos)
+    steps = _chunks(user_nos)
+    found = ((STATES_OF_USERS, nos.tolist()) for nos in steps)
+    return listing_nos, _histories(database, settings, user_nos, listing_nos, found)
+
+
+def _histories(
+    database: Database,
+    settings: Settings,
+    user_nos: np.ndarray,
+    listing_nos: np.ndarray,
+    statements: Iterable[tuple[Any, ...]],
+) -> Histories:
     parts = [tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "f4", "f4"))]
     activity = np.zeros(len(user_nos))
-    pages = _page_ranges(database, "feed.user_listing_states", settings.pages_per_read)
-    for first, last in pages:
-        found = row(database, STATES, first, last)
-        users, is_user = _places(user_nos, integers(found["user_nos"]))
-        listings, is_listing = _places(listing_nos, integers(found["listing_nos"]))
-        last_at = integers(found["last_at"], ">i8")
-        kept = is_user & is_listing & (last_at <= settings.as_of)
-        users, listings, last_at = users[kept], listings[kept], last_at[kept]
-        weights = integers(found["weights"], ">i2")[kept].astype(np.float32)
-        faded = decay((settings.as_of - last_at) / MICROSECONDS, settings.half_life_seconds)
-        counts = integers(found["counts"])[kept]
-        activity += np.bincount(users, weights=counts * faded, minlength=len(user_nos))
-        in_window = last_at > settings.window_start
-        interest = np.clip(weights / settings.full_interest_weight, 0, 1) * in_window
-        parts.append(
-            (users, listings, interest.astype(np.float32), (weights * faded).astype(np.float32))
-        )
+    for statement in statements:
+        pairs = _pairs(row(database, *statement), settings)
+        users, is_user = places(user_nos, pairs.user_nos)
+        listings, is_listing = places(listing_nos, pairs.listing_nos)
+        kept = is_user & is_listing
+        users, listings = users[kept], listings[kept]
+        faded = decay(pairs.ages[kept], settings.half_life_seconds)
+        activity += np.bincount(users, weights=pairs.counts[kept] * faded, minlength=len(user_nos))
+        weights = (pairs.weights[kept] * faded).astype(np.float32)
+        parts.append((users, listings, pairs.interest[kept], weights))
         database.tick()
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Histories(*columns, activity)
+
+
+def read_who_chose(
+    database: Database, settings: Settings, listing_nos: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """user_no, listing_no, interest of all pairs with these listings that have interest."""
+    parts = [(np.empty(0, "i4"), np.empty(0, "i4"), np.empty(0, "f4"))]
+    for pairs in _pairs_of(database, settings, PAIRS_OF_LISTINGS, listing_nos):
+        some = pairs.interest > 0
+        parts.append((pairs.user_nos[some], pairs.listing_nos[some], pairs.interest[some]))
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def read_lengths(
+    database: Database, settings: Settings, user_nos: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of these users (ascending): (n,) lengths of their rows of interest, and their pairs."""
+    squares, counts = np.zeros(len(user_nos)), np.zeros(len(user_nos), np.int64)
+    for pairs in _pairs_of(database, settings, PAIRS_OF_USERS, user_nos):
+        some = pairs.interest > 0
+        users, _ = places(user_nos, pairs.user_nos[some])
+        squares += np.bincount(
+            users, weights=pairs.interest[some].astype("f8") ** 2, minlength=len(user_nos)
+        )
+        counts += np.bincount(users, minlength=len(user_nos))
+    return np.sqrt(squares), counts
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Pairs up to as_of: user_no, listing_no, signed weight, interest, seconds since, count."""
+
+    user_nos: np.ndarray
+    listing_nos: np.ndarray
+    weights: np.ndarray
+    interest: np.ndarray
+    ages: np.ndarray
+    counts: np.ndarray | None
+
+
+def _pairs(found: Mapping[str, Any], settings: Settings) -> _Pairs:
+    last_at = integers(found["last_at"], ">i8")
+    kept = last_at <= settings.as_of
+    last_at = last_at[kept]
+    weights = integers(found["weights"], ">i2")[kept].astype(np.float32)
+    interest = np.clip(weights / settings.full_interest_weight, 0, 1)
+    interest *= last_at > settings.window_start
+    return _Pairs(
+        integers(found["user_nos"])[kept],
+        integers(found["listing_nos"])[kept],
+        weights,
+        interest.astype(np.float32),
+        (settings.as_of - last_at) / MICROSECONDS,
+        integers(found["counts"])[kept] if "counts" in found else None,
+    )
+
+
+def _pairs_of(
+    database: Database, settings: Settings, statement: str, nos: np.ndarray
+) -> Iterator[_Pairs]:
+    for chunk in _chunks(nos):
+        yield _pairs(row(database, statement, chunk.tolist()), settings)
+        database.tick()
+
+
+def _chunks(nos: np.ndarray) -> Iterator[np.ndarray]:
+    for first in range(0, len(nos), NOS_PER_READ):
+        yield nos[first : first + NOS_PER_READ]
 
 
 def read_projection(database: Database, model_id: int) -> Projection:
@@ -257,7 +441,7 @@ def _page_ranges(
         yield f"({first},0)", f"({first + pages_per_read},0)"
 
 
-def _places(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def places(known: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each wanted number is among the known, and whether it is."""
     if not len(known):
         return np.zeros(len(wanted), np.int32), np.zeros(len(wanted), bool)

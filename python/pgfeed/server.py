@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from datetime import timedelta
 from typing import Any
 
@@ -74,18 +74,30 @@ def _type_name(value: Any) -> str:
 
 def train(as_of: str) -> dict[str, Any]:
     """Trains and publishes: ml.train."""
-    from pgfeed.training import Stopwatch
     from pgfeed.training import train as train_model
 
+    return _done(train_model, as_of)
+
+
+def update(as_of: str) -> dict[str, Any]:
+    """Brings the model in force up to new users: ml.update."""
+    from pgfeed.updating import update as update_model
+
+    return _done(update_model, as_of)
+
+
+def _done(work: Callable[..., Any], as_of: str) -> dict[str, Any]:
+    from pgfeed.training import Stopwatch
+
     try:
-        trained = train_model(ServerDatabase(), as_of, Stopwatch())
+        done = work(ServerDatabase(), as_of, Stopwatch())
     except BaseException:
         # Killed while it read: the session must not stay at repeatable read.
         plpy.rollback()
         plpy.execute("reset default_transaction_isolation")
         plpy.commit()
         raise
-    return {"rows": trained.rows, "details": json.dumps(trained.details)}
+    return {"rows": done.rows, "details": json.dumps(done.details)}
 
 
 def fit_profile(as_of: str) -> dict[str, Any]:

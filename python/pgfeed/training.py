@@ -30,7 +30,7 @@ from pgfeed.reading import (
     read_posters,
     read_settings,
 )
-from pgfeed.similarity import Neighbors, interest_matrix, nearest_users
+from pgfeed.similarity import Neighbors, interest_matrix, leave_out, nearest_users
 from pgfeed.vectors import VectorParameters, fit_projection
 
 
@@ -146,6 +146,9 @@ def _read(database: Database, as_of: str) -> _World:
 
 
 def _neighbors(database: Database, world: _World) -> Neighbors:
+    import scipy.sparse  # noqa: F401  # Half a second by itself: ahead of the first step.
+
+    database.tick()
     histories, settings = world.histories, world.settings
     matrix = interest_matrix(
         histories.users,
@@ -153,6 +156,8 @@ def _neighbors(database: Database, world: _World) -> Neighbors:
         histories.interest,
         (len(world.user_nos), len(world.facts)),
     )
+    database.tick()
+    matrix = leave_out(matrix, settings.listing_user_limit, settings.user_pair_minimum)
     database.tick()
     return nearest_users(
         matrix,

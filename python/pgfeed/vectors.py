@@ -10,11 +10,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
 from pgfeed.listing_facts import ListingFacts
 from pgfeed.projection import Projection, Scaler, unit_rows, unit_sphere
+
+# All of scikit-learn at once may take longer than a cancel request should wait: from the ground up.
+LIBRARIES = (
+    "scipy.sparse.linalg",
+    "scipy.spatial",
+    "scipy.optimize",
+    "scipy.stats",
+    "sklearn",
+    "sklearn.preprocessing",
+    "sklearn.decomposition",
+    "sklearn.feature_extraction.text",
+    "sklearn.cluster",
+)
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,9 @@ def fit_projection(
     tick: Callable[[], object] = lambda: None,
 ) -> Projection:
     """The projection of these listings. `tick` is called between steps and may raise."""
+    for module in LIBRARIES:
+        tick()
+        import_module(module)
     tags, idf, tag_vectors = _fit_tags(facts, parameters, tick)
     tick()
     centres = _fit_clusters(facts, parameters)

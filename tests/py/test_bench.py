@@ -24,8 +24,14 @@ COMPARED = {
     "fold_1pct_s",
     "ingest_spread",
     "ingest_hot",
+    "similarity_vs_bare",
+    "similarity_cpu_vs_bare",
 }
 ALONE = {
+    "train_models_s",
+    "train_peak_memory_mb",
+    "train_longest_pause_s",
+    "update_models_s",
     "feed_no_limit_p99_ms",
     "query_p99_ms",
     "backend_memory_mb",

@@ -23,6 +23,7 @@ ENABLED = (
     "refresh_engagement",
     "refresh_trending",
     "train_models",
+    "update_models",
 )
 JOBS = (*ENABLED, "fit_profile")
 
@@ -34,6 +35,7 @@ OBSTACLES = {
     "refresh_engagement": "lock table feed.engagement_metrics in access exclusive mode",
     "refresh_trending": "lock table feed.engagement_metrics in access exclusive mode",
     "train_models": "lock table feed.user_listing_states in access exclusive mode",
+    "update_models": "lock table ml.current_model in access exclusive mode",
 }
 
 WEIGHTS = {"apply": 10, "save": 5, "share": 3, "click": 2, "view": 1, "dismiss": -5}
@@ -155,11 +157,12 @@ def test_the_schedules_are_the_promised_ones(db: psycopg.Connection) -> None:
         ).fetchall()
     )
     assert planned["pgfeed train_models"] == "0 2 * * *"
+    assert planned["pgfeed update_models"] == "*/15 * * * *"
     assert planned["pgfeed refresh_trending"] == "*/15 * * * *"
     assert planned["pgfeed refresh_engagement"].endswith(" * * * *")
     assert planned["pgfeed keep_house"].endswith(" * * *")
     assert planned["pgfeed refresh_analytics"].endswith(" * * * *")
-    assert len(planned) == 5
+    assert len(planned) == len(ENABLED)
 
 
 @pytest.mark.usefixtures("quiet")

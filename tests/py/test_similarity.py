@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pgfeed.similarity import interest_matrix, nearest_users
+from pgfeed.similarity import interest_matrix, leave_out, nearest_users, row_lengths
 
-# Few distinct values, so that users with exactly the same taste, and ties, are common.
+# Few distinct values, so that users with exactly the same taste, and ties, are common; exact in
+# binary, so that no two cosines differ by less than float32 can store without being equal.
 interests = arrays.arrays(
     np.float32,
     arrays.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=25),
-    elements=st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.5, 1.0]),
+    elements=st.sampled_from([0.0, 0.0, 0.0, 0.125, 0.5, 1.0]),
 )
 
 
@@ -49,6 +50,76 @@ def test_neighbors_are_those_of_brute_force(dense, count, products_per_step, thr
         assert np.allclose(found_similarities, similarities, atol=1e-6)
         assert (np.diff(found_similarities) <= 0).all()
         assert ((found_similarities > 0) & (found_similarities <= 1)).all()
+
+
+@settings(deadline=None)
+@given(interests, st.data())
+def test_some_users_alone_get_what_they_get_among_all(dense, data):
+    wanted = np.array(sorted(data.draw(st.sets(st.integers(0, len(dense) - 1)))), dtype="i8")
+    whole = nearest_users(matrix_of(dense), 5)
+    # Only the columns that they have a part in, and the lengths of whole rows.
+    columns = np.flatnonzero((dense[wanted] > 0).any(axis=0))
+    users, listings = np.nonzero(np.ones((len(dense), len(columns))))
+    some = dense[:, columns]
+    matrix = interest_matrix(
+        users.astype("i4"),
+        listings.astype("i4"),
+        some[users, listings],
+        some.shape,
+        np.maximum(row_lengths(*np.nonzero(dense)[:1], dense[dense > 0], len(dense)), 1e-300),
+    )
+    found = nearest_users(matrix, 5, wanted=wanted)
+    for row, user in enumerate(wanted.tolist()):
+        assert found.of(row)[0].tolist() == whole.of(user)[0].tolist()
+        assert np.allclose(found.of(row)[1], whole.of(user)[1], atol=1e-6)
+
+
+@settings(deadline=None)
+@given(interests, st.integers(1, 6), st.integers(1, 6))
+def test_what_is_left_out_adds_nothing_and_changes_no_length(dense, limit, minimum):
+    lengths = np.linalg.norm(dense.astype("f8"), axis=1)
+    unit = dense / np.where(lengths == 0, 1, lengths)[:, np.newaxis]
+    is_busy = (dense > 0).sum(axis=0) > limit
+    is_short = (dense > 0).sum(axis=1) < minimum
+    unit[:, is_busy] = 0
+    unit[is_short] = 0
+    found = leave_out(matrix_of(dense), limit, minimum)
+    assert np.allclose(found.toarray(), unit)
+    exact = leave_out(matrix_of(dense), None, 1)
+    assert np.allclose(exact.toarray(), matrix_of(dense).toarray())
+
+
+def test_pairs_of_the_whole_row_count_where_some_columns_are_missing():
+    dense = np.array([[1, 1], [1, 0]], np.float32)
+    found = leave_out(matrix_of(dense), None, 3, np.array([2, 3]))
+    assert np.diff(found.indptr).tolist() == [0, 1]
+
+
+def test_who_is_kept_stays_in_order():
+    neighbors = nearest_users(matrix_of(np.ones((5, 1), np.float32)), 4)
+    is_kept = np.array([True, False, True, True, False])
+    kept = neighbors.only(is_kept)
+    assert [kept.of(user)[0].tolist() for user in range(5)] == [
+        [2, 3],
+        [0, 2, 3],
+        [0, 3],
+        [0, 2],
+        [0, 2, 3],
+    ]
+    assert len(kept.similarities) == len(kept.rows) == kept.starts[-1]
+
+
+def test_neighbors_that_only_rounding_makes_equal_are_in_order():
+    """Similarities that differ in float64 and not in float32: stored ties go by user_no."""
+    rng = np.random.default_rng(3)
+    dense = np.ones((40, 30), np.float32)
+    dense[1:, 0] = (0.5 + np.arange(39) * 2e-9).astype(np.float64)
+    dense[np.arange(1, 40), rng.permutation(np.arange(39) % 29) + 1] = np.float32(0.5)
+    neighbors = nearest_users(matrix_of(dense), 39)
+    for user in range(40):
+        rows, similarities = neighbors.of(user)
+        keys = list(zip((-similarities).tolist(), rows.tolist(), strict=True))
+        assert keys == sorted(keys)
 
 
 def test_nobody_is_their_own_neighbor_even_among_many_equals():

@@ -374,8 +374,18 @@ def test_a_deleted_user_leaves_the_lists_of_others_at_once(
     }
 
 
-@pytest.mark.parametrize("end", ["pg_terminate_backend", "pg_cancel_backend"])
-@pytest.mark.parametrize("table", ["user_neighbors", "listing_vectors", "current_model"])
+@pytest.mark.parametrize(
+    ("table", "end"),
+    [
+        ("user_neighbors", "pg_terminate_backend"),
+        ("user_neighbors", "pg_cancel_backend"),
+        ("tag_projections", "pg_cancel_backend"),
+        ("listing_vectors", "pg_terminate_backend"),
+        ("user_vectors", "pg_cancel_backend"),
+        ("current_model", "pg_terminate_backend"),
+        ("current_model", "pg_cancel_backend"),
+    ],
+)
 def test_a_killed_training_leaves_the_former_model_and_no_debris_after_the_next(
     world: psycopg.Connection,
     start_training: Callable,

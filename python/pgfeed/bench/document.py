@@ -77,6 +77,23 @@ COMPARISONS: dict[str, tuple[str, str, Callable[[Figure], bool]]] = {
         lambda f: f.ratio >= 0.4,
     ),
     "ingest_hot": ("the same, all on one listing", "≥ 0.25", lambda f: f.ratio >= 0.25),
+    "train_models_s": ("the daily training, in the server", "< 180", lambda f: f.value < 180),
+    "train_peak_memory_mb": (
+        "the greatest resident size of its session (VmHWM)",
+        "< 2,048",
+        lambda f: f.value < 2048,
+    ),
+    "similarity_vs_bare": (
+        "one call of sparse_dot_topn on the same matrix, in turns",
+        "≤ 2",
+        lambda f: f.ratio <= 2,
+    ),
+    "similarity_cpu_vs_bare": ("the same, processor seconds", "≤ 2", lambda f: f.ratio <= 2),
+    "train_longest_pause_s": (
+        "the longest time without heeding a cancel request",
+        "< 1",
+        lambda f: f.value < 1,
+    ),
     "backend_memory_mb": (
         "own memory of a session (RssAnon) after every kind of feed",
         "< 300",

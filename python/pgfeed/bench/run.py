@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pgfeed.bench import feeds, ingest, service
+from pgfeed.bench import feeds, ingest, service, training
 from pgfeed.bench.catalogue import read_catalogue
 from pgfeed.bench.feeds import Bench, Sizes
 from pgfeed.bench.figures import Figure
@@ -32,6 +32,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "connections": service.many_connections,
     "fold": service.fold,
     "ingest": ingest.ingest,
+    "train": training.train,
     # Last: what they read and make drives everything else out of memory.
     "reference": feeds.against_reference,
     "sql": feeds.against_plain_sql,

@@ -26,6 +26,12 @@ SCALES = ("tiny", "small", "medium")
     is_flag=True,
     help="Only the plot of latency by listings; --home is then that of the medium world.",
 )
+@click.option(
+    "--scaling",
+    "is_scaling",
+    is_flag=True,
+    help="Only the plot of training by users, and what leaving things out is worth.",
+)
 @click.option("--only", multiple=True, help="Only these parts; see pgfeed.bench.run.PARTS.")
 def bench(
     scale: str,
@@ -33,6 +39,7 @@ def bench(
     rebuild: bool,
     document: bool,
     is_plot: bool,
+    is_scaling: bool,
     only: tuple[str, ...],
 ) -> None:
     """Measure feeds, the gateway, other statements, the fold and writing, one JSON line a figure.
@@ -52,6 +59,11 @@ def bench(
         from pgfeed.bench.plot import plot
 
         plot(repository, homes, home, stages)
+        return
+    if is_scaling:
+        from pgfeed.bench.scaling import scaling
+
+        scaling(repository, stages)
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -11,6 +12,7 @@ from pgfeed.progress import Stages
 
 RANKING_JOBS = ("train_models", "refresh_engagement", "refresh_trending")
 JOBS = (*RANKING_JOBS, "refresh_analytics")
+UPDATE = "update_models"
 
 # How long a run that is under way, pg_cron's perhaps, is waited for.
 WAIT_SECONDS = 1800.0
@@ -69,54 +71,71 @@ def run_job_when_free(
         time.sleep(POLL_SECONDS)
 
 
-def train_inside(stages: Stages) -> None:
+def train_inside(stages: Stages, jobs: tuple[str, ...]) -> None:
     """The jobs, one after the other, in the server."""
     with psycopg.connect(autocommit=True, application_name="pgfeed train") as connection:
-        for job in JOBS:
+        for job in jobs:
             with stages.stage(job):
                 rows, seconds = run_job_when_free(connection, job, stages)
             click.echo(f"train: {job} wrote {rows:,} rows in {seconds:.1f} s")
 
 
-def train_outside(dsn: str, stages: Stages) -> None:
-    """The training in this process, entered in jobs.runs like one in the server."""
+def run_outside(dsn: str, job: str, work: Callable[..., Any], stages: Stages) -> Any:
+    """A training or an update in this process, entered in jobs.runs like one in the server."""
     from pgfeed.database import row
     from pgfeed.outside import OutsideDatabase
-    from pgfeed.training import train as train_model
 
     database = OutsideDatabase.connect(dsn)
     with database.connection:
-        run_id = row(database, "select jobs.begin_run($1::text) as run_id", JOBS[0])["run_id"]
+        run_id = row(database, "select jobs.begin_run($1::text) as run_id", job)["run_id"]
         database.commit()
         if run_id is None:
-            raise AlreadyRunning(JOBS[0])
-        trained = train_model(database, "now", stages)
+            raise AlreadyRunning(job)
+        done = work(database, "now", stages)
         database.run(
             "select jobs.end_run($1::bigint, $2::bigint, $3::text::jsonb)",
             run_id,
-            trained.rows,
-            json.dumps(trained.details),
+            done.rows,
+            json.dumps(done.details),
         )
+    return done
+
+
+def train_outside(dsn: str, stages: Stages) -> None:
+    """The training in this process."""
+    from pgfeed.training import train as train_model
+
+    trained = run_outside(dsn, JOBS[0], train_model, stages)
     click.echo(
         f"train: model {trained.model_id} of {trained.details['users']:,} users and"
         f" {trained.details['listings']:,} listings in {sum(stages.seconds.values()):.1f} s"
     )
 
 
+def update_outside(dsn: str, stages: Stages) -> None:
+    """The update in this process."""
+    from pgfeed.updating import update as update_model
+
+    updated = run_outside(dsn, UPDATE, update_model, stages)
+    click.echo(f"train: {updated.rows:,} users updated in {sum(stages.seconds.values()):.1f} s")
+
+
 @click.command()
 @click.option("--dsn", default="", help="Train in this process, on the database of this DSN.")
-def train(dsn: str) -> None:
+@click.option("--update", is_flag=True, help="Only users whom the model does not know yet.")
+def train(dsn: str, update: bool) -> None:
     """Run the training and the refreshing jobs now, in the server.
 
     With --dsn only the training, in this process: for a server without Python, and to spare
-    the server's processors. The PG… variables name the database otherwise. When it fails or
-    is stopped, the former model stays in force.
+    the server's processors. With --update only jobs.update_models, here or there. The PG…
+    variables name the database otherwise. When it fails or is stopped, the former model
+    stays in force.
     """
     stages = Stages("train")
     try:
         if dsn:
-            train_outside(dsn, stages)
+            (update_outside if update else train_outside)(dsn, stages)
         else:
-            train_inside(stages)
+            train_inside(stages, (UPDATE,) if update else JOBS)
     except (psycopg.Error, TimeoutError) as error:
         raise click.ClickException(str(error).strip()) from None

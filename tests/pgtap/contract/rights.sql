@@ -324,6 +324,7 @@ jobs.refresh_engagement                   caller     -     -              -     
 jobs.refresh_trending                     caller     -     -              -             -
 jobs.schedule_all                         caller     -     -              -             -
 jobs.train_models                         caller     -     -              -             -
+jobs.update_models                        caller     -     -              -             -
 ml.copy_rows                              superuser  -     -              -             -
 ml.fit_profile                            caller     -     -              -             -
 ml.forget_user                            owner      -     -              -             -
@@ -331,6 +332,7 @@ ml.model_for_writing                      caller     -     -              -     
 ml.project_listings                       caller     -     -              -             -
 ml.publish_lock_key                       caller     -     -              -             -
 ml.train                                  caller     -     -              -             -
+ml.update                                 caller     -     -              -             -
 ml.write_listing_vectors                  owner      -     -              -             -
 ops.bucket_latency                        caller     -     -              -             X
 ops.count_requests                        caller     -     -              -             -

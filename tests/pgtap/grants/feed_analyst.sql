@@ -18,7 +18,7 @@ select results_eq(
     'select job from analytics.job_health order by job',
     $$
     values ('keep_house'), ('refresh_analytics'), ('refresh_engagement'), ('refresh_trending'),
-    ('train_models')
+    ('train_models'), ('update_models')
     $$,
     'it sees how the jobs fare'
 );

@@ -1,7 +1,7 @@
 -- ml: constraints, and who sees what
 
 begin;
-select plan(18);
+select plan(27);
 
 select tests.user('ann');
 select tests.user('bob');
@@ -62,6 +62,24 @@ select throws_ok(
 select throws_ok(
     'update ml.training_parameters set neighbor_count = 51', '23514', null,
     'no more than 50 neighbors may be asked for'
+);
+
+select
+    throws_ok(
+        format('update ml.training_parameters set %s', s.setting), '23514', null,
+        s.setting || ' is refused'
+    )
+from
+    unnest(array[
+        'listing_user_limit = 1', 'user_pair_minimum = 0', 'user_pair_minimum = 1001',
+        'update_user_limit = 0', 'update_user_limit = 100001',
+        'update_growth = 1', 'update_growth = ''NaN''', 'update_growth = ''Infinity'''
+    ]) as s (setting);
+
+select results_eq(
+    'select listing_user_limit, user_pair_minimum from ml.training_parameters',
+    'values (null::integer, 1::smallint)',
+    'as it comes nothing is left out of the similarity of users'
 );
 
 select

@@ -131,7 +131,8 @@ select results_eq(
     ('refresh_analytics', '20 * * * *', 'call jobs.refresh_analytics()', '5 minutes', true),
     ('refresh_engagement', '5 * * * *', 'call jobs.refresh_engagement()', '5 minutes', true),
     ('refresh_trending', '*/15 * * * *', 'call jobs.refresh_trending()', '30 seconds', true),
-    ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes', true)
+    ('train_models', '0 2 * * *', 'call jobs.train_models()', '15 minutes', true),
+    ('update_models', '*/15 * * * *', 'call jobs.update_models()', '1 minute', true)
     $$,
     'the schedules are those of the contract'
 );
