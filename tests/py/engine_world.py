@@ -38,6 +38,20 @@ $$;
 create or replace function tests.engine_statistics() returns integer[] language plpython3u as $$
 cache = GD["pgfeed.engine"][1]
 return [cache.scored, cache.skipped, len(cache.changes_now.listing_nos)]
+$$;
+create or replace function tests.engine_statements(
+    user_uid uuid, profile_name text, as_of timestamptz
+)
+returns setof text language plpython3u as $$
+database, cache = GD["pgfeed.engine"]
+from pgfeed.engine.feed import best_listings
+class Listening:
+    def rows(self, sql, types, values):
+        heard.append(sql)
+        return database.rows(sql, types, values)
+heard = []
+best_listings(Listening(), cache, user_uid, profile_name, as_of, 10, [])
+return heard
 $$
 """
 REFERENCE = """
@@ -126,6 +140,8 @@ class World:
             self.train(has_vectors, has_neighbors)
         for _ in range(self.random.randint(0, 2 * listings)):
             self.interact()
+        if self.random.random() < 0.4:
+            self.change_profile()
 
     def train(self, has_vectors: bool, has_neighbors: bool) -> None:
         self.run("""
@@ -416,11 +432,9 @@ class World:
         weights |= {
             name: b - a for name, a, b in zip(weighed, [0, *cuts], [*cuts, 100], strict=True)
         }
-        assignments = ", ".join(
-            f"{name}_weight = {weight / 100}" for name, weight in weights.items()
-        )
+        self.weigh(**{name: weight / 100 for name, weight in weights.items()})
         self.run(f"""
-            update feed.ranking_profiles set {assignments},
+            update feed.ranking_profiles set
                 location_decay_km = {self.random.choice((0.1, 25, 5000))},
                 recency_half_life = interval '{self.random.choice((1, 7, 400))} days',
                 seen_window = interval '{self.random.choice((0, 30))} days',
@@ -430,6 +444,11 @@ class World:
                 history_half_life = interval '{self.random.choice((1, 30, 400))} days',
                 history_limit = {self.random.choice((1, 3, 100))}
         """)
+
+    def weigh(self, **weights: float) -> None:
+        """These weights, and 0 for the other components."""
+        assignments = ", ".join(f"{name}_weight = {weights.get(name, 0)}" for name in COMPONENTS)
+        self.run(f"update feed.ranking_profiles set {assignments}")
 
     def move_clock(self) -> None:
         self.as_of = self.random.choice(
