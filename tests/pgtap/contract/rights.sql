@@ -136,6 +136,7 @@ jobs.runs                      -     -              -             -
 jobs.schedules                 -     -              -             -
 ml.current_model               -     -              -             -
 ml.listing_facts               -     -              -             -
+ml.listing_neighbors           -     -              -             -
 ml.listing_vectors             -     -              -             -
 ml.location_clusters           -     -              -             -
 ml.models                      -     -              -             -
