@@ -36,6 +36,7 @@ COLUMNS = {
     "user_vectors": "model_id, user_no, tag_preference, compensation_preference,"
     " activity_level, feature_vector",
     "user_neighbors": "model_id, user_no, neighbor_nos, similarities",
+    "listing_neighbors": "model_id, listing_no, neighbor_nos, similarities",
 }
 
 # Before the pointer moves, catching up is tried without the lock so often at most.
@@ -89,7 +90,7 @@ def delete_other_models(database: Database, rows_per_step: int) -> int:
         )
     ]
     for model_id in models:
-        for relation in ("listing_vectors", "user_vectors", "user_neighbors", "tag_projections"):
+        for relation in COLUMNS:
             # ml.forget_user locks these in an order of its own: what it has goes with the model.
             skipping = "for update skip locked" if relation == "user_neighbors" else ""
             statement = f"""
@@ -129,23 +130,28 @@ class Model:
 
     def write_neighbors(self, user_nos: np.ndarray, neighbors: Neighbors) -> None:
         """user_nos: (n_users,) the users of the rows, ascending."""
-        counts = np.diff(neighbors.starts)
-        has_any = np.flatnonzero(counts)
-        for step in self._steps(has_any):
+        for step in self._steps(np.flatnonzero(np.diff(neighbors.starts))):
             users = step[np.isin(user_nos[step], self._lock("users", user_nos[step]))]
-            # Rows of one COPY pack are of one size, so users go by their number of neighbors.
-            parts = []
-            for count in np.unique(counts[users]):
-                same = users[counts[users] == count]
-                places = neighbors.starts[same][:, np.newaxis] + np.arange(count)
-                columns = (
-                    user_nos[same].astype("i4"),
-                    user_nos[neighbors.rows[places]].astype("i4"),
-                    neighbors.similarities[places],
-                )
-                parts.append(self._pack(columns))
+            parts = self._neighbor_parts(user_nos, users, neighbors, users)
             self._load("user_neighbors", parts, len(users))
             self.database.commit()
+
+    def write_listing_neighbors(
+        self, listing_nos: np.ndarray, sources: np.ndarray, neighbors: Neighbors
+    ) -> int:
+        """A part of the listings; returns the number of rows.
+
+        listing_nos: (n_listings,) of all, ascending
+        sources: (n,) whose neighbors they are, positions in listing_nos
+        """
+        before = self.rows_written
+        for step in self._steps(np.flatnonzero(np.diff(neighbors.starts))):
+            nos = listing_nos[sources[step]]
+            there = step[np.isin(nos, self._lock("listings", nos))]
+            parts = self._neighbor_parts(listing_nos, sources[there], neighbors, there)
+            self._load("listing_neighbors", parts, len(there))
+            self.database.commit()
+        return self.rows_written - before
 
     def write_projection(self, projection: Projection) -> None:
         """The tags, the clusters, and the rest as ml.models.parameters."""
@@ -302,6 +308,26 @@ class Model:
         if none.any():
             parts.append(self._pack((listing_nos[none].astype("i4"), None)))
         self._load("listing_vectors", parts, int(there.sum()))
+
+    def _neighbor_parts(
+        self, nos: np.ndarray, keys: np.ndarray, neighbors: Neighbors, rows: np.ndarray
+    ) -> Iterator[bytes]:
+        """Rows of a key, its neighbors and their similarities.
+
+        keys: (n,) positions in nos; rows: (n,) where their neighbors begin in neighbors.starts
+        """
+        # Rows of one COPY pack are of one size, so they go by their number of neighbors.
+        counts = np.diff(neighbors.starts)[rows]
+        for count in np.unique(counts):
+            is_same = counts == count
+            places = neighbors.starts[rows[is_same]][:, np.newaxis] + np.arange(count)
+            yield self._pack(
+                (
+                    nos[keys[is_same]].astype("i4"),
+                    nos[neighbors.rows[places]].astype("i4"),
+                    neighbors.similarities[places],
+                )
+            )
 
     def _pack(self, columns: tuple[np.ndarray | None, ...]) -> bytes:
         return binary_copy.rows((np.full(len(columns[0]), self.model_id, "i4"), *columns))

@@ -75,6 +75,17 @@ select
 from ml.listing_facts as f
 """
 
+# What feed.score_listings may still show to somebody.
+OPEN_LISTINGS = """
+select string_agg(int4send(l.listing_no), ''::bytea) as listing_nos
+from feed.listings as l
+where
+    l.status = 'open'
+    and (l.expires_at is null or l.expires_at > $1::timestamptz)
+    and l.ctid >= $2::text::tid
+    and l.ctid < $3::text::tid
+"""
+
 POSTERS = """
 select
     json_agg(p.poster_uid)::text as poster_uids,
@@ -113,6 +124,7 @@ class Histories:
     users, listings: (n_pairs,) int32 rows and columns of the user x listing matrix
     interest: (n_pairs,) float32 in [0, 1], 0 for dismissed and outside the window
     weights: (n_pairs,) float32, decayed, dismissals negative
+    ages: (n_pairs,) float32, seconds since the last interaction
     activity: (n_users,) float64, decayed number of interactions
     """
 
@@ -120,6 +132,7 @@ class Histories:
     listings: np.ndarray
     interest: np.ndarray
     weights: np.ndarray
+    ages: np.ndarray
     activity: np.ndarray
 
 
@@ -158,6 +171,19 @@ def read_listings(database: Database, pages_per_read: int) -> ListingFacts:
     return reader.facts().by_listing_no()
 
 
+def read_is_open(
+    database: Database, settings: Settings, listing_nos: np.ndarray
+) -> np.ndarray:
+    """(n,) bool: which of the listings (ascending) are open at the clock."""
+    is_open = np.zeros(len(listing_nos), bool)
+    for first, last in _page_ranges(database, "feed.listings", settings.pages_per_read):
+        found = row(database, OPEN_LISTINGS, settings.clock, first, last)
+        places, is_listing = _places(listing_nos, integers(found["listing_nos"]))
+        is_open[places[is_listing]] = True
+        database.tick()
+    return is_open
+
+
 def read_listings_by_no(database: Database, listing_nos: list[int]) -> ListingFacts:
     """Those of the listings that exist."""
     reader = FactsReader()
@@ -181,7 +207,7 @@ def read_histories(
     database: Database, settings: Settings, user_nos: np.ndarray, listing_nos: np.ndarray
 ) -> Histories:
     """Pairs of the given users and listings (both ascending) up to as_of."""
-    parts = [tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "f4", "f4"))]
+    parts = [tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "f4", "f4", "f4"))]
     activity = np.zeros(len(user_nos))
     pages = _page_ranges(database, "feed.user_listing_states", settings.pages_per_read)
     for first, last in pages:
@@ -192,14 +218,14 @@ def read_histories(
         kept = is_user & is_listing & (last_at <= settings.as_of)
         users, listings, last_at = users[kept], listings[kept], last_at[kept]
         weights = integers(found["weights"], ">i2")[kept].astype(np.float32)
-        faded = decay((settings.as_of - last_at) / MICROSECONDS, settings.half_life_seconds)
+        ages = (settings.as_of - last_at) / MICROSECONDS
+        faded = decay(ages, settings.half_life_seconds)
         counts = integers(found["counts"])[kept]
         activity += np.bincount(users, weights=counts * faded, minlength=len(user_nos))
         in_window = last_at > settings.window_start
         interest = np.clip(weights / settings.full_interest_weight, 0, 1) * in_window
-        parts.append(
-            (users, listings, interest.astype(np.float32), (weights * faded).astype(np.float32))
-        )
+        measured = (column.astype(np.float32) for column in (interest, weights * faded, ages))
+        parts.append((users, listings, *measured))
         database.tick()
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Histories(*columns, activity)

@@ -88,7 +88,7 @@ def nearest_users(
     tick()
 
     parts = []
-    for first, last in _steps(matrix, work, products_per_step):
+    for first, last in steps_of(matrix, work, products_per_step):
         tick()
         parts.append(_step(matrix[first:last], first, by_listing, shrink, count, threads))
     tick()
@@ -100,7 +100,7 @@ def nearest_users(
     return Neighbors(np.concatenate([[0], np.cumsum(counts)]), rows, similarities)
 
 
-def _steps(
+def steps_of(
     matrix: sparse.csr_matrix, work: np.ndarray, products_per_step: int
 ) -> list[tuple[int, int]]:
     """Ranges of rows whose products with all other rows are about products_per_step."""
