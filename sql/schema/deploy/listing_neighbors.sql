@@ -49,7 +49,7 @@ comment on column ml.listing_neighbors.model_id is 'The model.';
 comment on column ml.listing_neighbors.listing_no is
 'The listing that was chosen: feed.listings.listing_no.';
 comment on column ml.listing_neighbors.neighbor_nos is
-'listing_no of the listings that it speaks for, most similar first, ties by listing_no.';
+'listing_no of the listings that it speaks for, most similar first.';
 comment on column ml.listing_neighbors.similarities is 'In (0,1], one a neighbor.';
 comment on index ml.listing_neighbors_pkey is 'Serves scoring: one chosen listing''s neighbors.';
 
