@@ -36,6 +36,7 @@ COLUMNS = {
     "user_vectors": "model_id, user_no, tag_preference, compensation_preference,"
     " activity_level, feature_vector",
     "user_neighbors": "model_id, user_no, neighbor_nos, similarities",
+    "listing_neighbors": "model_id, listing_no, neighbor_nos, similarities",
 }
 
 # Before the pointer moves, catching up is tried without the lock so often at most.
@@ -89,7 +90,7 @@ def delete_other_models(database: Database, rows_per_step: int) -> int:
         )
     ]
     for model_id in models:
-        for relation in ("listing_vectors", "user_vectors", "user_neighbors", "tag_projections"):
+        for relation in COLUMNS:
             # ml.forget_user locks these in an order of its own: what it has goes with the model.
             skipping = "for update skip locked" if relation == "user_neighbors" else ""
             statement = f"""
@@ -137,6 +138,24 @@ class Model:
             parts = neighbor_rows(self.model_id, user_nos, user_nos, users, neighbors)
             self._load("user_neighbors", parts, len(users))
             self.database.commit()
+
+    def write_listing_neighbors(
+        self, listing_nos: np.ndarray, sources: np.ndarray, neighbors: Neighbors
+    ) -> int:
+        """A part of the listings; returns the number of rows.
+
+        listing_nos: (n_listings,) of all, ascending
+        sources: (n,) whose neighbors they are, positions in listing_nos
+        """
+        before = self.rows_written
+        source_nos = listing_nos[sources]
+        for step in self._steps(np.flatnonzero(np.diff(neighbors.starts))):
+            there = lock_those_there(self.database, "listings", source_nos[step])
+            rows = step[np.isin(source_nos[step], there)]
+            parts = neighbor_rows(self.model_id, source_nos, listing_nos, rows, neighbors)
+            self._load("listing_neighbors", parts, len(rows))
+            self.database.commit()
+        return self.rows_written - before
 
     def write_projection(self, projection: Projection) -> None:
         """The tags, the clusters, and the rest as ml.models.parameters."""
@@ -296,16 +315,16 @@ def lock_those_there(database: Database, relation: str, nos: np.ndarray) -> np.n
 
 def neighbor_rows(
     model_id: int,
-    user_nos: np.ndarray,
+    row_nos: np.ndarray,
     member_nos: np.ndarray,
     rows: np.ndarray,
     neighbors: Neighbors,
 ) -> Iterator[bytes]:
-    """COPY rows of ml.user_neighbors: these rows of the neighbors.
+    """COPY rows of ml.user_neighbors or ml.listing_neighbors: these rows of the neighbors.
 
-    user_nos: whose each row is; member_nos: who each of neighbors.rows is
+    row_nos: whose each row is; member_nos: who each of neighbors.rows is
 
-    Rows of one pack are of one size, so users go by their number of neighbors.
+    Rows of one pack are of one size, so they go by their number of neighbors.
     """
     counts = np.diff(neighbors.starts)[rows]
     for count in np.unique(counts):
@@ -313,7 +332,7 @@ def neighbor_rows(
         places = neighbors.starts[same][:, np.newaxis] + np.arange(count)
         columns = (
             np.full(len(same), model_id, "i4"),
-            user_nos[same].astype("i4"),
+            row_nos[same].astype("i4"),
             member_nos[neighbors.rows[places]].astype("i4"),
             neighbors.similarities[places],
         )

@@ -149,6 +149,17 @@ select
 from ml.listing_facts as f
 """
 
+# What feed.score_listings may still show to somebody.
+OPEN_LISTINGS = """
+select string_agg(int4send(l.listing_no), ''::bytea) as listing_nos
+from feed.listings as l
+where
+    l.status = 'open'
+    and (l.expires_at is null or l.expires_at > $1::timestamptz)
+    and l.ctid >= $2::text::tid
+    and l.ctid < $3::text::tid
+"""
+
 POSTERS = """
 select
     json_agg(p.poster_uid)::text as poster_uids,
@@ -187,6 +198,7 @@ class Histories:
     users, listings: (n_pairs,) int32 rows and columns of the user x listing matrix
     interest: (n_pairs,) float32 in [0, 1], 0 for dismissed and outside the window
     weights: (n_pairs,) float32, decayed, dismissals negative
+    ages: (n_pairs,) float32, seconds since the last interaction
     activity: (n_users,) float64, decayed number of interactions
     """
 
@@ -194,6 +206,7 @@ class Histories:
     listings: np.ndarray
     interest: np.ndarray
     weights: np.ndarray
+    ages: np.ndarray
     activity: np.ndarray
 
 
@@ -257,6 +270,19 @@ def read_listings(database: Database, pages_per_read: int) -> ListingFacts:
     return reader.facts().by_listing_no()
 
 
+def read_is_open(
+    database: Database, settings: Settings, listing_nos: np.ndarray
+) -> np.ndarray:
+    """(n,) bool: which of the listings (ascending) are open at the clock."""
+    is_open = np.zeros(len(listing_nos), bool)
+    for first, last in _page_ranges(database, "feed.listings", settings.pages_per_read):
+        found = row(database, OPEN_LISTINGS, settings.clock, first, last)
+        rows, is_listing = places(listing_nos, integers(found["listing_nos"]))
+        is_open[rows[is_listing]] = True
+        database.tick()
+    return is_open
+
+
 def read_listings_by_no(database: Database, listing_nos: list[int]) -> ListingFacts:
     """Those of the listings that exist."""
     reader = FactsReader()
@@ -304,7 +330,7 @@ def _histories(
     listing_nos: np.ndarray,
     statements: Iterable[tuple[Any, ...]],
 ) -> Histories:
-    parts = [tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "f4", "f4"))]
+    parts = [tuple(np.empty(0, dtype) for dtype in ("i4", "i4", "f4", "f4", "f4"))]
     activity = np.zeros(len(user_nos))
     for statement in statements:
         pairs = _pairs(row(database, *statement), settings)
@@ -312,10 +338,11 @@ def _histories(
         listings, is_listing = places(listing_nos, pairs.listing_nos)
         kept = is_user & is_listing
         users, listings = users[kept], listings[kept]
-        faded = decay(pairs.ages[kept], settings.half_life_seconds)
+        ages = pairs.ages[kept]
+        faded = decay(ages, settings.half_life_seconds)
         activity += np.bincount(users, weights=pairs.counts[kept] * faded, minlength=len(user_nos))
         weights = (pairs.weights[kept] * faded).astype(np.float32)
-        parts.append((users, listings, pairs.interest[kept], weights))
+        parts.append((users, listings, pairs.interest[kept], weights, ages.astype(np.float32)))
         database.tick()
     columns = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Histories(*columns, activity)

@@ -148,7 +148,7 @@ def nearest_users(
     users = np.arange(n_users) if wanted is None else wanted
     rows = matrix if wanted is None else matrix[wanted]
     parts = []
-    for first, last in _steps(rows, work, products_per_step):
+    for first, last in steps_of(rows, work, products_per_step):
         tick()
         step = slice(first, last)
         parts.append(_step(rows[step], users[step], by_listing, shrink, count, threads))
@@ -161,7 +161,7 @@ def nearest_users(
     return Neighbors(np.concatenate([[0], np.cumsum(counts)]), rows, similarities)
 
 
-def _steps(
+def steps_of(
     matrix: sparse.csr_matrix, work: np.ndarray, products_per_step: int
 ) -> list[tuple[int, int]]:
     """Ranges of rows whose products with all other rows are about products_per_step."""

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from pgfeed.database import Database
+from pgfeed.item_similarity import ItemParameters, ItemSimilarity, latest_choices
 from pgfeed.listing_facts import ListingFacts
 from pgfeed.preferences import preferences
 from pgfeed.projection import Projection
@@ -26,12 +27,15 @@ from pgfeed.reading import (
     Settings,
     read_eligible_users,
     read_histories,
+    read_is_open,
     read_listings,
     read_posters,
     read_settings,
 )
 from pgfeed.similarity import Neighbors, interest_matrix, leave_out, nearest_users
 from pgfeed.vectors import VectorParameters, fit_projection
+
+Parameters = TypeVar("Parameters", ItemParameters, VectorParameters)
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class _World:
     settings: Settings
     user_nos: np.ndarray
     facts: ListingFacts
+    is_open: np.ndarray
     posters: dict[str, float]
     histories: Histories
 
@@ -99,8 +104,11 @@ def train(database: Database, as_of: str, stages: Stages) -> Trained:
     users_with_neighbors = int(np.count_nonzero(np.diff(neighbors.starts)))
     del neighbors
 
+    with stages.stage("listing neighbors"):
+        listings_with_neighbors = _write_listing_neighbors(database, model, world)
+
     with stages.stage("fit vectors"):
-        projection = fit_projection(world.facts, _vector_parameters(settings), database.tick)
+        projection = fit_projection(world.facts, _of(VectorParameters, settings), database.tick)
         model.write_projection(projection)
     with stages.stage("listing vectors"):
         vectors = _listing_vectors(database, world.facts, projection, settings.rows_per_step)
@@ -125,6 +133,7 @@ def train(database: Database, as_of: str, stages: Stages) -> Trained:
         "users": len(world.user_nos),
         "users_with_neighbors": users_with_neighbors,
         "listings": len(world.facts),
+        "listings_with_neighbors": listings_with_neighbors,
         "pairs": len(world.histories.users),
         "tags": len(projection.vocabulary),
         "dimensions": projection.dimensions,
@@ -139,10 +148,11 @@ def _read(database: Database, as_of: str) -> _World:
     settings = read_settings(database, as_of)
     user_nos = read_eligible_users(database)
     facts = read_listings(database, settings.pages_per_read)
+    is_open = read_is_open(database, settings, facts.listing_nos)
     posters = read_posters(database)
     histories = read_histories(database, settings, user_nos, facts.listing_nos)
     database.commit()
-    return _World(settings, user_nos, facts, posters, histories)
+    return _World(settings, user_nos, facts, is_open, posters, histories)
 
 
 def _neighbors(database: Database, world: _World) -> Neighbors:
@@ -166,6 +176,37 @@ def _neighbors(database: Database, world: _World) -> Neighbors:
         products_per_step=settings.products_per_step,
         tick=database.tick,
     )
+
+
+def _write_listing_neighbors(database: Database, model: Model, world: _World) -> int:
+    """Computes and writes in steps: all neighbors of all listings would not fit in memory."""
+    histories, settings = world.histories, world.settings
+    parameters = _of(ItemParameters, settings)
+    if not parameters.listing_neighbor_count:
+        return 0
+    chosen = np.flatnonzero(histories.interest > 0)
+    latest = chosen[
+        latest_choices(
+            histories.users[chosen], histories.ages[chosen], parameters.listing_history_limit
+        )
+    ]
+    database.tick()
+    similarity = ItemSimilarity(
+        histories.users[latest],
+        histories.listings[latest],
+        histories.interest[latest],
+        world.is_open,
+        parameters,
+        n_users=len(world.user_nos),
+        threads=settings.thread_count,
+        products_per_step=settings.products_per_step,
+        seed=settings.random_seed,
+        tick=database.tick,
+    )
+    written = 0
+    for sources, neighbors in similarity.steps(settings.rows_per_step):
+        written += model.write_listing_neighbors(world.facts.listing_nos, sources, neighbors)
+    return written
 
 
 def _listing_vectors(
@@ -210,7 +251,6 @@ def _write_user_vectors(
         database.tick()
 
 
-def _vector_parameters(settings: Settings) -> VectorParameters:
-    return VectorParameters(
-        **{column.name: settings.parameters[column.name] for column in fields(VectorParameters)}
-    )
+def _of(kind: type[Parameters], settings: Settings) -> Parameters:
+    """The columns of ml.training_parameters that a dataclass names."""
+    return kind(**{column.name: settings.parameters[column.name] for column in fields(kind)})

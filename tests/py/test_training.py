@@ -22,6 +22,7 @@ MODEL_TABLES = {
     "user_vectors": "user_no, tag_preference::text, compensation_preference, activity_level,"
     " feature_vector",
     "user_neighbors": "user_no, neighbor_nos, similarities",
+    "listing_neighbors": "listing_no, neighbor_nos, similarities",
 }
 
 WORLD = f"""
@@ -247,6 +248,94 @@ def test_neighbors_and_preferences_are_what_the_tables_say(
     assert differing == []
 
 
+def test_listings_go_together_as_the_tables_say(world: psycopg.Connection) -> None:
+    world.execute("update feed.listings set status = 'closed' where listing_no % 10 = 3")
+    world.execute(
+        "update feed.listings set expires_at = now() + interval '1 ms' where listing_no % 10 = 7"
+    )
+    world.execute(
+        "insert into feed.user_feed_preferences (user_uid, personalization_enabled)"
+        " select user_uid, false from feed.users where user_no % 8 = 0"
+    )
+    world.execute("update ml.training_parameters set listing_neighbor_count = 20")
+    time.sleep(0.01)
+    train_inside(world)
+    dense = np.zeros((USERS, LISTINGS))
+    states = world.execute(
+        "select user_no - 1, listing_no - 1, strongest_weight from feed.user_listing_states"
+        " where not is_dismissed and user_no % 8 <> 0"
+    ).fetchall()
+    for user, listing, weight in states:
+        dense[user, listing] = min(max(weight / 10, 0), 1)
+    chosen = (dense > 0).astype(float)
+    sums = dense.sum(axis=1, keepdims=True)
+    counts = np.maximum(chosen.sum(axis=0), 1)
+    expected = chosen.T @ (dense / np.where(sums == 0, 1, sums))
+    expected /= counts[:, np.newaxis] ** 0.8 * counts**0.2
+    expected[chosen.T @ chosen < 2] = 0
+    np.fill_diagonal(expected, 0)
+    is_closed = np.isin(np.arange(1, LISTINGS + 1) % 10, (3, 7))
+    expected[:, is_closed] = 0
+    nearest = expected.max(axis=1)
+    expected = np.minimum(expected / np.quantile(nearest[nearest > 0], 0.9), 1)
+
+    rows = world.execute(
+        "select listing_no - 1, neighbor_nos, similarities from ml.listing_neighbors"
+    ).fetchall()
+    assert len(rows) == np.count_nonzero(nearest)
+    assert any(is_closed[listing] for listing, _, _ in rows), "a closed one may be chosen"
+    for listing, neighbors, similarities in rows:
+        wanted = np.sort(expected[listing])[::-1]
+        assert len(neighbors) == min(20, np.count_nonzero(wanted))
+        assert np.allclose(similarities, wanted[: len(neighbors)], atol=1e-5)
+        assert np.allclose(similarities, expected[listing, np.array(neighbors) - 1], atol=1e-5)
+        assert sorted(similarities, reverse=True) == similarities
+
+
+def test_listings_have_no_neighbors_where_none_are_asked_for(
+    world: psycopg.Connection, clock: str
+) -> None:
+    train_inside(world, clock)
+    assert one(world, "select count(*) > 0 from ml.listing_neighbors")
+    world.execute("update ml.training_parameters set listing_neighbor_count = 0")
+    train_inside(world, clock)
+    assert one(world, "select count(*) from ml.listing_neighbors") == 0
+
+
+DELETE_LISTING_4 = """
+delete from feed.user_interactions as i
+using feed.listings as l where i.listing_id = l.listing_id and l.listing_no = 4;
+delete from feed.user_listing_states where listing_no = 4;
+delete from feed.engagement_base as b
+using feed.listings as l where b.listing_id = l.listing_id and l.listing_no = 4;
+delete from feed.engagement_metrics as m
+using feed.listings as l where m.listing_id = l.listing_id and l.listing_no = 4;
+delete from feed.listings where listing_no = 4
+"""
+
+
+def test_a_listing_deleted_during_the_training_has_no_neighbors(
+    world: psycopg.Connection, start_training: Callable, held_at: Callable
+) -> None:
+    # Everything is read by then; which listings go together is not yet known.
+    with held_at(start_training, "user_neighbors") as training, world.transaction():
+        world.execute(DELETE_LISTING_4)
+    training.join()
+    assert training.error is None
+    assert one(world, "select count(*) from ml.listing_neighbors where listing_no = 5") == 1
+    assert one(world, "select count(*) from ml.listing_neighbors where listing_no = 4") == 0
+
+
+def test_a_deleted_listing_takes_its_neighbors_along(
+    world: psycopg.Connection, clock: str
+) -> None:
+    train_inside(world, clock)
+    assert one(world, "select count(*) from ml.listing_neighbors where listing_no = 4") == 1
+    with world.transaction():
+        world.execute(DELETE_LISTING_4)
+    assert one(world, "select count(*) from ml.listing_neighbors where listing_no = 4") == 0
+
+
 def test_a_new_listing_has_at_its_commit_the_vector_that_training_makes(
     world: psycopg.Connection, clock: str
 ) -> None:
@@ -379,6 +468,8 @@ def test_a_deleted_user_leaves_the_lists_of_others_at_once(
     [
         ("user_neighbors", "pg_terminate_backend"),
         ("user_neighbors", "pg_cancel_backend"),
+        ("listing_neighbors", "pg_terminate_backend"),
+        ("listing_neighbors", "pg_cancel_backend"),
         ("tag_projections", "pg_cancel_backend"),
         ("listing_vectors", "pg_terminate_backend"),
         ("user_vectors", "pg_cancel_backend"),

@@ -10,26 +10,21 @@ check (listing_neighbor_count between 0 and 200),
 add column listing_neighbor_user_minimum smallint not null default 2
 constraint listing_neighbor_user_minimum_is_positive
 check (listing_neighbor_user_minimum > 0),
-add column listing_similarity_shrinkage double precision not null default 10
-constraint listing_similarity_shrinkage_is_not_negative
-check (listing_similarity_shrinkage >= 0 and listing_similarity_shrinkage < 'infinity'),
-add column ease_head_size integer not null default 1000
-constraint ease_head_size_is_between_0_and_5000
-check (ease_head_size between 0 and 5000),
-add column ease_regularization double precision not null default 100
-constraint ease_regularization_is_positive
-check (ease_regularization > 0 and ease_regularization < 'infinity');
+add column listing_popularity_power double precision not null default 0.2
+constraint listing_popularity_power_is_between_0_and_1
+check (listing_popularity_power between 0 and 1),
+add column listing_history_limit integer not null default 200
+constraint listing_history_limit_is_between_2_and_10000
+check (listing_history_limit between 2 and 10000);
 
 comment on column ml.training_parameters.listing_neighbor_count is
 'How many similar listings are kept for each listing; 0: none are computed.';
 comment on column ml.training_parameters.listing_neighbor_user_minimum is
 'Two listings are similar only if at least so many users chose both.';
-comment on column ml.training_parameters.listing_similarity_shrinkage is
-'How many users must have chosen both listings for half of their similarity to count.';
-comment on column ml.training_parameters.ease_head_size is
-'How many of the listings that most users chose are related by EASE; the rest by cosine.';
-comment on column ml.training_parameters.ease_regularization is
-'How strongly EASE is drawn to zero: its lambda, in users.';
+comment on column ml.training_parameters.listing_popularity_power is
+'How much the popularity of a listing is held against it as a neighbor: 0 not at all, 1 fully.';
+comment on column ml.training_parameters.listing_history_limit is
+'How many choices of a user, the latest, say which listings go together.';
 
 -- Packed as ml.user_neighbors is: a feed reads the rows of the user's latest choices.
 create table ml.listing_neighbors (
@@ -54,7 +49,7 @@ comment on column ml.listing_neighbors.model_id is 'The model.';
 comment on column ml.listing_neighbors.listing_no is
 'The listing that was chosen: feed.listings.listing_no.';
 comment on column ml.listing_neighbors.neighbor_nos is
-'listing_no of the listings that it speaks for, most similar first, ties by listing_no.';
+'listing_no of the listings that it speaks for, most similar first.';
 comment on column ml.listing_neighbors.similarities is 'In (0,1], one a neighbor.';
 comment on index ml.listing_neighbors_pkey is 'Serves scoring: one chosen listing''s neighbors.';
 

@@ -4,9 +4,8 @@ select 1 / count(*) from ml.training_parameters
 where
     listing_neighbor_count >= 0
     and listing_neighbor_user_minimum > 0
-    and listing_similarity_shrinkage >= 0
-    and ease_head_size >= 0
-    and ease_regularization > 0;
+    and listing_popularity_power >= 0
+    and listing_history_limit > 1;
 
 select
     n.model_id,

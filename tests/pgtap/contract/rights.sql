@@ -118,6 +118,7 @@ feed.experiments               -     -              -             -
 feed.feed_impressions          -     -              -             -
 feed.interaction_keys          -     -              -             -
 feed.interaction_weights       -     -              -             -
+feed.item_similarity_matrix    -     -              -             -
 feed.listing_blocks            -     -              -             -
 feed.listing_changes           -     -              -             -
 feed.listing_feature_vectors   -     -              -             -

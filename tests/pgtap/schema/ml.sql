@@ -1,7 +1,7 @@
 -- ml: constraints, and who sees what
 
 begin;
-select plan(27);
+select plan(39);
 
 select tests.user('ann');
 select tests.user('bob');
@@ -40,6 +40,54 @@ select lives_ok(
     ),
     '50 neighbors are allowed'
 );
+
+select tests.listing('bicycle');
+
+create function pg_temp.listing_neighbors(nos integer[], similarities real[])
+returns text
+language sql
+return format(
+    'insert into ml.listing_neighbors (model_id, listing_no, neighbor_nos, similarities)'
+    ' values (%s, %s, %L, %L)', tests.model(), tests.listing_no('bicycle'), nos, similarities
+);
+
+select throws_ok(
+    pg_temp.listing_neighbors(array[tests.listing_no('bicycle')], '{1}'), '23514', null,
+    'no listing is its own neighbor'
+);
+select throws_ok(
+    pg_temp.listing_neighbors('{1000001}', '{1, 0.5}'), '23514', null,
+    'each neighbor of a listing has a similarity'
+);
+select
+    throws_ok(
+        pg_temp.listing_neighbors('{1000001}', array[s.similarity]), '23514', null,
+        'a similarity of listings of ' || s.similarity || ' is refused'
+    )
+from unnest('{0, 1.01, NaN}'::real[]) as s (similarity);
+select throws_ok(
+    pg_temp.listing_neighbors(
+        array(select generate_series(1000001, 1000201)), array_fill(1::real, array[201])
+    ),
+    '23514', null, '201 neighbors of a listing are too many'
+);
+select lives_ok(
+    pg_temp.listing_neighbors(
+        array(select generate_series(1000001, 1000200)), array_fill(1::real, array[200])
+    ),
+    '200 neighbors of a listing are allowed'
+);
+
+select
+    throws_ok(
+        format('update ml.training_parameters set %s', p.setting), '23514', null,
+        p.setting || ' is refused'
+    )
+from unnest(array[
+    'listing_neighbor_count = 201', 'listing_neighbor_user_minimum = 0',
+    'listing_popularity_power = 1.1', 'listing_popularity_power = -0.1',
+    'listing_history_limit = 1'
+]) as p (setting);
 
 select
     throws_ok(
@@ -85,7 +133,8 @@ select results_eq(
 select
     ok(
         not has_table_privilege(r.role, 'ml.user_vectors', 'select')
-        and not has_table_privilege(r.role, 'ml.user_neighbors', 'select'),
+        and not has_table_privilege(r.role, 'ml.user_neighbors', 'select')
+        and not has_table_privilege(r.role, 'ml.listing_neighbors', 'select'),
         r.role || ' sees nobody''s vectors or neighbors'
     )
 from unnest(array['anon', 'authenticated', 'service_role', 'feed_analyst']) as r (role);
