@@ -437,6 +437,24 @@ def test_the_written_profile_ranks_as_it_was_judged(
         assert part.positives(place).tolist() == decayed.positives(pair).tolist()
 
 
+def test_a_profile_is_the_mean_of_what_seeds_learned() -> None:
+    count = len(product.COMPONENTS)
+    weights = np.full((2, count), 0.001)
+    weights[0, 0], weights[1, 1], weights[:, 2] = 0.4, 0.2, 0.3
+    weights /= weights.sum(axis=1, keepdims=True)
+    found = [
+        searching.Learned(one, {"recency_half_life": half_life}, 0.1, 0.5, 0.4, 20)
+        for one, half_life in zip(weights, (2.0, 7.0), strict=True)
+    ]
+    mean = profile.averaged(found)
+    assert mean.parameters == {"recency_half_life": 3.74}
+    assert sum(mean.weights.values()) == 1
+    kept = list(mean.weights.values())
+    # What weighs next to nothing would be computed for nothing.
+    assert min(kept[:3]) > 0 and set(kept[3:]) == {0}
+    assert mean.array()[:3] == pytest.approx(weights.mean(axis=0)[:3], rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

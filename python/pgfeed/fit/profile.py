@@ -21,6 +21,7 @@ from pgfeed.fit.trials import Learned
 from pgfeed.fit.weights import rounded
 
 DEFAULT = "default"
+SMALLEST_WEIGHT = 0.005
 PROFILE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
@@ -52,13 +53,16 @@ def of(weights: np.ndarray, parameters: Mapping[str, float]) -> Profile:
 def averaged(found: Sequence[Learned]) -> Profile:
     """The mean of what several seeds learned: luck in one of them counts for less.
 
-    Parameters are averaged in the logarithm and rounded to three digits.
+    Parameters are averaged in the logarithm and rounded to three digits. A weight of less than
+    SMALLEST_WEIGHT becomes 0: its component would be computed for nothing.
     """
+    weights = np.mean([learned.weights for learned in found], axis=0)
+    weights = np.where(weights < SMALLEST_WEIGHT, 0, weights)
     parameters = {
         name: float(f"{np.exp(np.mean([np.log(one.parameters[name]) for one in found])):.3g}")
         for name in found[0].parameters
     }
-    return of(np.mean([learned.weights for learned in found], axis=0), parameters)
+    return of(weights, parameters)
 
 
 def check(connection: psycopg.Connection, name: str) -> None:
