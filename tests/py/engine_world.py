@@ -15,6 +15,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from world import COMPONENTS
+
 AS_OF = "2026-06-01T12:00:00Z"
 TAGS = [f"tag{n}" for n in range(12)]
 TOWNS = [(47.37, 8.54), (47.5, 8.72), (46.95, 7.44), (-33.9, 151.2)]
@@ -28,7 +30,7 @@ language plpython3u stable as $$
 from pgfeed.engine import feed
 database, cache = GD["pgfeed.engine"]
 asker = feed._read_asker(database, user_uid, profile_name, as_of)
-chosen = feed._read_chosen(database, user_uid, profile_name, as_of)
+chosen = feed._read_chosen(database, asker, user_uid, profile_name, as_of)
 found = feed.search(database, cache, asker, chosen, (profile_name, as_of), 1000000, [])
 nos, scores, certain = found
 return zip(nos[certain].tolist(), scores[certain].tolist())
@@ -36,6 +38,20 @@ $$;
 create or replace function tests.engine_statistics() returns integer[] language plpython3u as $$
 cache = GD["pgfeed.engine"][1]
 return [cache.scored, cache.skipped, len(cache.changes_now.listing_nos)]
+$$;
+create or replace function tests.engine_statements(
+    user_uid uuid, profile_name text, as_of timestamptz
+)
+returns setof text language plpython3u as $$
+database, cache = GD["pgfeed.engine"]
+from pgfeed.engine.feed import best_listings
+class Listening:
+    def rows(self, sql, types, values):
+        heard.append(sql)
+        return database.rows(sql, types, values)
+heard = []
+best_listings(Listening(), cache, user_uid, profile_name, as_of, 10, [])
+return heard
 $$
 """
 REFERENCE = """
@@ -49,7 +65,7 @@ select
     l.expires_at, s.distance_km, s.score, c.components,
     feed.reason(
         k.component_names, l, m, o, s.distance_km, s.matched_tag_count, s.has_inferred_tags,
-        s.neighbor_count, s.content_score, %(as_of)s
+        s.neighbor_count, s.content_score, s.poster_choice_count, s.similar_choice_count, %(as_of)s
     ) as reason
 from feed.score_listings(%(user)s, %(profile)s, %(as_of)s) as s
 inner join feed.listings as l using (listing_id)
@@ -58,7 +74,10 @@ left join feed.posters as o on l.poster_uid = o.poster_uid
 inner join feed.ranking_profiles as p on p.profile_name = %(profile)s
 cross join lateral (select feed.weighted_components(
     p, s.location_score, s.tag_score, s.engagement_score, s.recency_score, s.poster_score,
-    s.collaborative_score, s.content_score) as components) as c
+    s.collaborative_score, s.content_score,
+    -- the feed shows these two where they weigh something
+    case when p.poster_affinity_weight > 0 then s.poster_affinity_score end,
+    case when p.item_similarity_weight > 0 then s.item_similarity_score end) as components) as c
 cross join lateral feed.leading_components(c.components) as k
 where s.listing_id <> all(%(exclude)s)
 order by 1
@@ -121,6 +140,8 @@ class World:
             self.train(has_vectors, has_neighbors)
         for _ in range(self.random.randint(0, 2 * listings)):
             self.interact()
+        if self.random.random() < 0.4:
+            self.change_profile()
 
     def train(self, has_vectors: bool, has_neighbors: bool) -> None:
         self.run("""
@@ -156,6 +177,7 @@ class World:
                 if self.random.random() < 0.8:
                     self.set_vector(listing)
         if has_neighbors:
+            self.relate_listings()
             self.run(
                 """
                 insert into ml.user_neighbors (model_id, user_no, neighbor_nos, similarities)
@@ -167,6 +189,31 @@ class World:
                 self.users[1:4],
                 sorted((self.random.uniform(0.01, 1) for _ in range(3)), reverse=True),
                 self.asker,
+            )
+
+    def relate_listings(self) -> None:
+        """Which listings go together: of most a few, of one all others, of some none."""
+        for number, listing in enumerate(self.listings):
+            if number and self.random.random() < 0.3:
+                continue
+            others = [other for other in self.listings if other != listing]
+            count = len(others) if not number else self.random.randint(0, min(6, len(others)))
+            chosen = self.random.sample(others, count)
+            self.run(
+                """
+                insert into ml.listing_neighbors (
+                    model_id, listing_no, neighbor_nos, similarities
+                )
+                select c.model_id, l.listing_no,
+                    coalesce((
+                        select array_agg(o.listing_no order by o.listing_no)
+                        from feed.listings as o where o.listing_id = any(%s)
+                    ), '{}'), %s
+                from feed.listings as l, ml.current_model as c where l.listing_id = %s
+                """,
+                chosen,
+                [self.random.uniform(0.01, 1) for _ in chosen],
+                listing,
             )
 
     # ------------------------------------------------------------------ what changes
@@ -258,6 +305,13 @@ class World:
             self.random.randint(0, accepted),
             poster or self.random.choice(self.users[3:5]),
         )
+
+    def leave(self) -> None:
+        """A poster leaves, their listings stay, and they begin again with none."""
+        poster = self.random.choice(self.users[3:5])
+        self.run("delete from feed.posters where poster_uid = %s", poster)
+        self.run("insert into feed.posters (poster_uid, poster_score) values (%s, 0)", poster)
+        self.rate(poster)
 
     def engage(self) -> None:
         self.run(
@@ -371,19 +425,30 @@ class World:
         self.train(self.random.random() < 0.8, self.random.random() < 0.8)
 
     def change_profile(self) -> None:
-        cuts = sorted(self.random.randint(0, 100) for _ in range(6))
-        weights = [b - a for a, b in zip([0, *cuts], [*cuts, 100], strict=True)]
-        names = ("location", "tag", "engagement", "recency", "poster", "collaborative", "content")
-        assignments = ", ".join(
-            f"{name}_weight = {weight / 100}" for name, weight in zip(names, weights, strict=True)
-        )
+        """Weights of all components, of some, of one alone; and the other parameters."""
+        weighed = self.random.sample(COMPONENTS, self.random.choice((1, 2, 4, 9, 9, 9)))
+        cuts = sorted(self.random.randint(0, 100) for _ in weighed[1:])
+        weights = dict.fromkeys(COMPONENTS, 0)
+        weights |= {
+            name: b - a for name, a, b in zip(weighed, [0, *cuts], [*cuts, 100], strict=True)
+        }
+        self.weigh(**{name: weight / 100 for name, weight in weights.items()})
         self.run(f"""
-            update feed.ranking_profiles set {assignments},
+            update feed.ranking_profiles set
                 location_decay_km = {self.random.choice((0.1, 25, 5000))},
                 recency_half_life = interval '{self.random.choice((1, 7, 400))} days',
                 seen_window = interval '{self.random.choice((0, 30))} days',
-                inferred_tag_count = {self.random.choice((0, 2, 10))}
+                inferred_tag_count = {self.random.choice((0, 2, 10))},
+                affinity_half_life = interval '{self.random.choice((1, 90, 400))} days',
+                affinity_smoothing = {self.random.choice((0.1, 1, 10))},
+                history_half_life = interval '{self.random.choice((1, 30, 400))} days',
+                history_limit = {self.random.choice((1, 3, 100))}
         """)
+
+    def weigh(self, **weights: float) -> None:
+        """These weights, and 0 for the other components."""
+        assignments = ", ".join(f"{name}_weight = {weights.get(name, 0)}" for name in COMPONENTS)
+        self.run(f"update feed.ranking_profiles set {assignments}")
 
     def move_clock(self) -> None:
         self.as_of = self.random.choice(
@@ -484,6 +549,7 @@ CHANGES: list[Callable[[World], None]] = [
     World.expire_listing,
     World.close_many,
     World.rate,
+    World.leave,
     World.engage,
     World.interact,
     World.retract,

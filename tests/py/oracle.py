@@ -1,7 +1,8 @@
-"""The ranking in plain Python, written from the formula alone (DESIGN, section 4).
+"""The ranking in plain Python, written from the formula alone (docs/analysts/ranking.md).
 
 It reads tables, not functions, and takes what the jobs stored as it is: engagement scores,
-feature vectors, neighbors. What happened between users and listings it takes from the log.
+feature vectors, neighbors of users and of listings. What happened between users and listings
+it takes from the log.
 """
 
 import math
@@ -22,6 +23,8 @@ WEIGHTS = {
     "poster": 0.10,
     "collaborative": 0.10,
     "content": 0.10,
+    "poster_affinity": 0.0,
+    "item_similarity": 0.0,
 }
 
 
@@ -33,10 +36,7 @@ class Candidate:
     created_at: datetime
     components: dict[str, float]
     distance_km: float | None
-
-    @property
-    def score(self) -> float:
-        return sum(WEIGHTS[name] * value for name, value in self.components.items())
+    score: float
 
 
 @dataclass
@@ -50,7 +50,9 @@ class Preferences:
 class Oracle:
     """Everything that a database holds, and the feed that follows from it."""
 
-    def __init__(self, connection: psycopg.Connection) -> None:
+    def __init__(self, connection: psycopg.Connection, weights: dict[str, float] = WEIGHTS) -> None:
+        self.weights = weights
+
         def rows(query: str) -> list[tuple]:
             return connection.execute(query).fetchall()
 
@@ -94,6 +96,20 @@ class Oracle:
             "select user_a_uid, user_b_uid, similarity from feed.user_similarity_matrix"
         ):
             self.neighbors[a].append((b, similarity))
+        self.related: dict[UUID, list[tuple[UUID, float]]] = defaultdict(list)
+        for chosen, number, similarity in rows(
+            """
+            select a.listing_id, b.listing_id, n.similarities[k]
+            from ml.listing_neighbors as n
+            inner join ml.current_model using (model_id)
+            inner join feed.listings as a using (listing_no)
+            cross join generate_subscripts(n.neighbor_nos, 1) as k
+            inner join feed.listings as b on b.listing_no = n.neighbor_nos[k]
+            """
+        ):
+            self.related[chosen].append((number, similarity))
+        self.poster_of = {row[0]: row[1] for row in self.listings}
+        self.numbers = dict(rows("select listing_id, listing_no from feed.listings"))
         self.user_vectors = {
             uid: (tags, vector)
             for uid, tags, vector in rows(
@@ -108,6 +124,9 @@ class Oracle:
         """Every eligible listing, best first."""
         wishes = self.preferences.get(user, Preferences())
         tags = self.tags_of(user, wishes)
+        history = self.history(user, wishes, as_of)
+        affinity = self.poster_affinity(history)
+        similarity = self.item_similarity(history)
         candidates = []
         for (
             listing_id,
@@ -142,8 +161,11 @@ class Oracle:
                 "poster": self.posters.get(poster, poster_score(None, 0, 0, 0)),
                 "collaborative": self.collaborative(user, wishes, listing_id, poster, as_of),
                 "content": self.content(user, wishes, listing_id),
+                "poster_affinity": affinity.get(poster, 0.0),
+                "item_similarity": similarity.get(listing_id, 0.0),
             }
-            candidates.append(Candidate(listing_id, created_at, components, distance))
+            score = sum(self.weights[name] * value for name, value in components.items())
+            candidates.append(Candidate(listing_id, created_at, components, distance, score))
         return sorted(candidates, key=lambda c: (-c.score, -c.created_at.timestamp(), c.listing_id))
 
     def tags_of(self, user: UUID, wishes: Preferences) -> set[str]:
@@ -187,6 +209,44 @@ class Oracle:
         if not as_of - timedelta(days=90) < max(time for _, time in events) <= as_of:
             return 0.0
         return min(1.0, max(0.0, max(POINTS[kind] for kind, _ in events) / 10))
+
+    def history(
+        self, user: UUID, wishes: Preferences, as_of: datetime
+    ) -> list[tuple[UUID, float, timedelta]]:
+        """What the user chose, how much and how long ago; the latest first."""
+        if not wishes.personalization:
+            return []
+        chosen = []
+        for (somebody, listing_id), events in self.log.items():
+            # A poster's own interactions say nothing about taste.
+            if somebody != user or self.poster_of[listing_id] == user:
+                continue
+            points = max(POINTS[kind] for kind, _ in events)
+            age = as_of - max(time for _, time in events)
+            is_dismissed = any(kind == "dismiss" for kind, _ in events)
+            if not is_dismissed and points > 0 and age >= timedelta():
+                chosen.append((listing_id, min(1.0, points / 10), age))
+        return sorted(chosen, key=lambda choice: (choice[2], self.numbers[choice[0]]))
+
+    def poster_affinity(
+        self, history: list[tuple[UUID, float, timedelta]]
+    ) -> dict[UUID | None, float]:
+        """a / (a + 1), a the interest in all of a poster's listings, halved every 90 days."""
+        sums: dict[UUID | None, float] = defaultdict(float)
+        for listing_id, interest, age in history:
+            if self.poster_of[listing_id] is not None:
+                sums[self.poster_of[listing_id]] += interest * 0.5 ** (age / timedelta(days=90))
+        return {poster: total / (total + 1) for poster, total in sums.items()}
+
+    def item_similarity(
+        self, history: list[tuple[UUID, float, timedelta]], limit: int = 100
+    ) -> dict[UUID, float]:
+        """1 - e^-x, x the similarity to the latest choices, halved every 30 days."""
+        sums: dict[UUID, float] = defaultdict(float)
+        for chosen, interest, age in history[:limit]:
+            for listing_id, similarity in self.related[chosen]:
+                sums[listing_id] += similarity * interest * 0.5 ** (age / timedelta(days=30))
+        return {listing_id: -math.expm1(-total) for listing_id, total in sums.items()}
 
     def content(self, user: UUID, wishes: Preferences, listing_id: UUID) -> float:
         if not wishes.personalization:

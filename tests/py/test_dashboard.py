@@ -251,6 +251,7 @@ def test_the_numbers_are_those_of_sql(page: Page, ask: Callable) -> None:
     shares = {(component, bucket): share for component, bucket, share in distribution}
     (shown,) = tables(page, "components")
     heads = page.locator("#components details.data thead th").all_inner_texts()[1:]
+    heads = [head.replace(" ", "_") for head in heads]
     assert set(heads) == {component for component, _ in shares}
     assert [row[1:] for row in shown] == [
         [percent(shares.get((component, bucket), 0)) for component in heads] for bucket in range(20)

@@ -19,6 +19,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from engine_world import AS_OF, CHANGES, STATISTICS, World
+from oracle import WEIGHTS
+from world import COMPONENTS, SHOWN_COMPONENTS
+
+NEW_COMPONENTS = [name for name in COMPONENTS if name not in SHOWN_COMPONENTS]
 
 EXAMPLES = 60
 
@@ -167,6 +171,120 @@ def test_a_block_is_not_skipped_whose_listing_only_neighbors_lift(session, favou
         world.fold()
         for _ in range(8):
             world.compare()
+
+
+@pytest.mark.parametrize("component", NEW_COMPONENTS)
+@pytest.mark.parametrize("favourite", [0, 1, 2])
+def test_a_block_is_not_skipped_whose_listing_only_own_choices_lift(session, favourite, component):
+    """With nothing but these to rank by, in any order of the blocks, written and not."""
+    with session.transaction(force_rollback=True):
+        world = World(session, 6)
+        world.run("select feed.ensure_partitions(%s, %s)", "2026-05-31Z", "2026-05-31Z")
+        for user in world.users:
+            world.run("insert into feed.users (user_uid) values (%s)", user)
+        posters = world.users[3:6]
+        for poster in posters:
+            world.run("insert into feed.posters (poster_uid) values (%s)", poster)
+        for status in ("open", "closed"):
+            for lat, poster in zip((47, -33, 10), posters, strict=True):
+                listing = world.uuid()
+                world.run(
+                    "insert into feed.listings (listing_id, poster_uid, title, location, "
+                    "created_at, status) values (%s, %s, 'far', feed.make_point(%s, 8), "
+                    "'2026-05-30Z', %s)",
+                    listing,
+                    poster,
+                    lat,
+                    status,
+                )
+                world.listings.append(listing)
+        world.run("update feed.block_parameters set block_size = 2")
+        world.train(has_vectors=False, has_neighbors=False)
+        world.relate_listings()
+        for number, (listing, other) in enumerate(
+            zip(world.listings[3:], world.listings[:3], strict=True)
+        ):
+            world.run(
+                "update ml.listing_neighbors set neighbor_nos = array(select listing_no "
+                "from feed.listings where listing_id = %s), similarities = '{0.5}' "
+                "where listing_no = (select listing_no from feed.listings where listing_id = %s)",
+                other,
+                listing,
+            )
+            world.run(
+                "insert into feed.user_interactions (user_uid, listing_id, type, created_at) "
+                "values (%s, %s, %s, '2026-05-31Z')",
+                world.asker,
+                listing,
+                "apply" if number == favourite else "click",
+            )
+        world.weigh(**{component: 1})
+        for _ in range(2):
+            for _ in range(8):
+                world.compare()
+            world.fold()
+
+
+@pytest.mark.parametrize("seed", [8, 9, 10])
+def test_own_choices_are_followed_whatever_changes(session, seed):
+    """Listings, posters, interactions, half folded; by these two components alone or nearly."""
+    with session.transaction(force_rollback=True):
+        world = World(session, seed)
+        world.make(40, has_vectors=False, has_neighbors=True)
+        world.run("delete from feed.user_feed_preferences")
+        world.run("update feed.listings set status = 'open', expires_at = null")
+        for _ in range(60):
+            world.interact()
+        world.fold()
+        mixtures = (
+            {"poster_affinity": 1},
+            {"item_similarity": 1},
+            {"poster_affinity": 0.5, "item_similarity": 0.5},
+            {"poster_affinity": 0.3, "item_similarity": 0.3, "collaborative": 0.4},
+            {"poster_affinity": 0.2, "item_similarity": 0.4, "poster": 0.4},
+            {"item_similarity": 0.6, "location": 0.4},
+        )
+        for mixture in mixtures:
+            world.weigh(**mixture)
+            world.run(
+                "update feed.ranking_profiles set history_limit = %s, seen_window = %s::interval",
+                world.random.choice((1, 2, 5, 100)),
+                world.random.choice(("0", "30 days")),
+            )
+            for change in (world.new_listing, world.leave, world.interact, world.rate):
+                change()
+                world.compare()
+            world.change_listing()
+            world.fold_some()
+            world.compare()
+            world.move_clock()
+            world.compare()
+
+
+def test_nothing_is_read_for_what_is_not_weighed(session):
+    with session.transaction(force_rollback=True):
+        world = World(session, 11)
+        world.make(20, has_vectors=True, has_neighbors=True)
+        world.fold()
+        world.weigh(**WEIGHTS)
+        world.compare()
+
+        def statements() -> set[str]:
+            found = world.run(
+                "select tests.engine_statements(%s, 'default', %s)", world.asker, AS_OF
+            )
+            return {
+                name
+                for name in ("neighbor_choices", "poster_affinities", "item_similarities")
+                for (statement,) in found
+                if name in statement
+            }
+
+        assert statements() == {"neighbor_choices"}
+        world.weigh(location=0.5, poster_affinity=0.5)
+        assert statements() == {"neighbor_choices", "poster_affinities"}
+        world.weigh(location=0.5, item_similarity=0.5)
+        assert statements() == {"neighbor_choices", "item_similarities"}
 
 
 @pytest.mark.parametrize("seed", [3, 4])

@@ -1,5 +1,8 @@
 """What was committed counts in the very next feed, with no job run in between."""
 
+from collections.abc import Iterator
+
+import psycopg
 import pytest
 
 from world import Town, hours_ago
@@ -123,3 +126,66 @@ def test_a_posters_rating_counts_at_once(here: Town) -> None:
         posters=[{"poster_uid": poster, "average_rating": 5, "rating_count": 40}],
     )
     assert poster_value() > unrated
+
+
+@pytest.fixture
+def choices_profile(db: psycopg.Connection) -> Iterator[str]:
+    """A profile that weighs what the user chose, and a model in force."""
+    db.execute("call jobs.train_models()")
+    db.execute(
+        """
+        insert into feed.ranking_profiles (
+            profile_name, location_weight, tag_weight, engagement_weight, recency_weight,
+            poster_weight, collaborative_weight, content_weight, poster_affinity_weight,
+            item_similarity_weight
+        )
+        values ('choices', 0.2, 0, 0, 0, 0, 0, 0, 0.3, 0.5)
+        """
+    )
+    yield "choices"
+    db.execute("delete from feed.ranking_profiles where profile_name = 'choices'")
+
+
+def test_a_click_changes_the_next_feed_where_choices_are_weighed(
+    here: Town, db: psycopg.Connection, choices_profile: str
+) -> None:
+    """Both what goes with the listing and what else its poster has; `default` weighs neither."""
+    user, poster = here.user(), here.poster()
+    chosen, near, related, of_poster = here.listings(
+        [{"km": 1, "poster_uid": poster}, {"km": 2}, {"km": 3}, {"km": 4, "poster_uid": poster}]
+    )
+    db.execute(
+        """
+        insert into ml.listing_neighbors (model_id, listing_no, neighbor_nos, similarities)
+        select c.model_id, a.listing_no, array[b.listing_no], '{1}'
+        from ml.current_model as c, feed.listings as a, feed.listings as b
+        where a.listing_id = %s and b.listing_id = %s
+        """,
+        (chosen, related),
+    )
+
+    def feed(profile: str = choices_profile) -> list[tuple[str, str]]:
+        rows = here.send(
+            "service_role", "/rest/v1/rpc/get_feed", user_uid=user, profile=profile, limit=10
+        )
+        return [(row["listing_id"], row["reason"]) for row in rows]
+
+    assert [listing for listing, _ in feed()] == [chosen, near, related, of_poster]
+    click = here.track(user, chosen, "click")
+    assert [listing for listing, _ in feed("default")] == [near, related, of_poster]
+    first, second, third = feed()
+    assert [first[0], second[0], third[0]] == [related, of_poster, near]
+    assert first[1].endswith("goes with 1 listing you chose lately"), first
+    assert second[1].endswith("you chose 1 listing of this poster"), second
+    here.send(user, "/rest/v1/rpc/retract_interaction", event_id=click["event_id"])
+    assert [listing for listing, _ in feed()] == [chosen, near, related, of_poster]
+    here.track(user, chosen, "apply")
+    first, second, third = feed()
+    assert first[1].startswith("goes with 1 listing"), first
+    here.send(user, "/rest/v1/rpc/delete_my_data")
+    here.send(
+        "service_role",
+        "/rest/v1/rpc/upsert_users",
+        users=[{"user_uid": user, "lat": here.lat, "lon": here.lon, "max_distance": 50}],
+    )
+    assert [listing for listing, _ in feed()] == [chosen, near, related, of_poster]

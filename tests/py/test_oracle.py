@@ -10,11 +10,16 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
-from oracle import Candidate, Oracle
-from world import COMPONENTS
+from oracle import WEIGHTS, Candidate, Oracle
+from world import COMPONENTS, SHOWN_COMPONENTS
 
 TAGS = [f"tag {n}" for n in range(30)] + ["jazz", "Zürich", "été", "c++", "日本語"]
 TYPES = ("view",) * 6 + ("click",) * 4 + ("save", "save", "share", "apply", "dismiss")
+PROFILES = {
+    "default": WEIGHTS,
+    "nine": dict.fromkeys(COMPONENTS, 0.1) | {"item_similarity": 0.15, "poster_affinity": 0.15},
+    "habits": dict.fromkeys(COMPONENTS, 0.0) | {"item_similarity": 0.5, "poster_affinity": 0.5},
+}
 
 
 def make_world(connection: psycopg.Connection, seed: int, users: int, listings: int) -> None:
@@ -135,6 +140,7 @@ def make_world(connection: psycopg.Connection, seed: int, users: int, listings: 
     add_interactions(listings * 8, 200)
     connection.execute("call jobs.refresh_engagement()")
     connection.execute("call jobs.train_models()")
+    relate_listings(connection, chance)
     # What came after the training counts, too.
     add_listings(listings // 10)
     add_interactions(listings // 2, 2)
@@ -145,6 +151,37 @@ def make_world(connection: psycopg.Connection, seed: int, users: int, listings: 
         where user_uid in (select user_uid from feed.users order by user_uid limit 4)
         """
     )
+
+
+def relate_listings(connection: psycopg.Connection, chance: random.Random) -> None:
+    """Which listings go together, drawn: for half of them up to 40."""
+    numbers = [row[0] for row in connection.execute("select listing_no from feed.listings")]
+    rows = []
+    for number in numbers[::2]:
+        others = [other for other in chance.sample(numbers, 40) if other != number]
+        others = others[: chance.randint(0, 40)]
+        rows.append((number, others, [chance.uniform(0.01, 1) for _ in others]))
+    connection.execute("delete from ml.listing_neighbors")
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into ml.listing_neighbors (model_id, listing_no, neighbor_nos, similarities)
+            select model_id, %s, %s, %s from ml.current_model
+            """,
+            rows,
+        )
+
+
+def add_profiles(connection: psycopg.Connection) -> None:
+    """Those of PROFILES that are not there."""
+    for name, weights in PROFILES.items():
+        if name != "default":
+            columns = ", ".join(f"{component}_weight" for component in weights)
+            connection.execute(
+                f"insert into feed.ranking_profiles (profile_name, {columns}) "
+                f"values (%s, {', '.join(['%s'] * len(weights))})",
+                (name, *weights.values()),
+            )
 
 
 def assert_same_order(got: list[uuid.UUID], expected: list[Candidate], tolerance: float) -> None:
@@ -164,10 +201,12 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 def test_the_reference_and_the_feed_are_the_oracles(scratch: psycopg.Connection, seed: int) -> None:
     make_world(scratch, seed, users=24, listings=140)
+    add_profiles(scratch)
     now = scratch.execute("select clock_timestamp()").fetchone()[0]
-    oracle = Oracle(scratch)
+    oracles = {name: Oracle(scratch, weights) for name, weights in PROFILES.items()}
     used: dict[str, int] = dict.fromkeys(COMPONENTS, 0)
-    users = [*oracle.places, uuid.uuid4()]
+    users = [*oracles["default"].places, uuid.uuid4()]
+    profiles = itertools.cycle(oracles.items())
     for user in users:
         # Somebody with a token whom the tables do not know yet is a user, too.
         scratch.execute(
@@ -175,17 +214,19 @@ def test_the_reference_and_the_feed_are_the_oracles(scratch: psycopg.Connection,
             (json.dumps({"sub": str(user)}),),
         )
         for as_of in (now, now + timedelta(days=35)):
+            profile, oracle = next(profiles)
+            weighed = {name for name, weight in PROFILES[profile].items() if weight > 0}
             expected = oracle.feed(user, as_of)
             by_id = {candidate.listing_id: candidate for candidate in expected}
             rows = scratch.execute(
                 """
                 select listing_id, distance_km, score, location_score, tag_score,
                     engagement_score, recency_score, poster_score, collaborative_score,
-                    content_score
-                from feed.score_listings(%s, 'default', %s)
+                    content_score, poster_affinity_score, item_similarity_score
+                from feed.score_listings(%s, %s, %s)
                 order by round(score::numeric, 9) desc, created_at desc, listing_id
                 """,
-                (user, as_of),
+                (user, profile, as_of),
             ).fetchall()
             assert {row[0] for row in rows} == set(by_id)
             for listing_id, distance, score, *values in rows:
@@ -205,15 +246,16 @@ def test_the_reference_and_the_feed_are_the_oracles(scratch: psycopg.Connection,
             feed = scratch.execute(
                 """
                 select rank, listing_id, score, components
-                from api.get_feed(%s, "limit" => %s, as_of => %s, exclude => %s)
+                from api.get_feed(%s, %s, %s, %s, %s)
                 """,
-                (user, limit, as_of, left_out),
+                (user, limit, profile, as_of, left_out),
             ).fetchall()
             remaining = [c for c in expected if c.listing_id not in left_out]
             assert [row[0] for row in feed] == list(range(1, min(limit, len(remaining)) + 1))
             assert_same_order([row[1] for row in feed], remaining, tolerance=1e-5)
             for _, listing_id, score, components in feed:
                 assert math.isclose(score, by_id[listing_id].score, abs_tol=1e-5)
+                assert set(components) == {*SHOWN_COMPONENTS, *weighed}
                 total = sum(part["contribution"] for part in components.values())
                 assert math.isclose(total, score, abs_tol=1e-9)
             # Nothing better was left out.

@@ -249,6 +249,23 @@ def test_without_personalization_the_feed_is_that_of_somebody_new(
         )
     ]
     assert 10 < len(excluded) < LISTINGS - 20
+    # Their own choices count, too, and all of them at once.
+    scratch.execute("delete from ml.listing_neighbors")
+    scratch.execute(
+        """
+        insert into ml.listing_neighbors (model_id, listing_no, neighbor_nos, similarities)
+        select c.model_id, l.listing_no, array(
+                select o.listing_no from feed.listings as o
+                where o.listing_no > l.listing_no order by o.listing_no limit 3
+            ), array_fill(0.5::real, array[least(3, count(*) over (
+                order by l.listing_no rows between 1 following and unbounded following))::int])
+        from feed.listings as l, ml.current_model as c
+        """
+    )
+    scratch.execute(
+        "update feed.ranking_profiles set location_weight = 0.05, poster_affinity_weight = 0.1,"
+        " item_similarity_weight = 0.1"
+    )
 
     def feed(user: str) -> list[tuple]:
         return scratch.execute(
@@ -260,6 +277,8 @@ def test_without_personalization_the_feed_is_that_of_somebody_new(
     personal, impersonal = feed(rich), feed(fresh)
     assert {row[1] for row in personal} == {row[1] for row in impersonal}
     assert [row[2] for row in personal] != [row[2] for row in impersonal]
+    assert any(row[3]["item_similarity"]["value"] for row in personal)
+    assert not any(row[3]["item_similarity"]["value"] for row in impersonal)
     scratch.execute(
         "update feed.user_feed_preferences set personalization_enabled = false where user_uid = %s",
         (rich,),

@@ -27,7 +27,11 @@ COMPONENTS = (
     "poster",
     "collaborative",
     "content",
+    "poster_affinity",
+    "item_similarity",
 )
+# Those that the feed of the default profile shows.
+SHOWN_COMPONENTS = COMPONENTS[:7]
 
 KEPT = (
     "feed.ranking_profiles",

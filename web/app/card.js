@@ -12,6 +12,8 @@ const COMPONENTS = {
   poster: "Who posted it",
   collaborative: "People with a taste like yours",
   content: "Like what you chose before",
+  poster_affinity: "A poster you chose before",
+  item_similarity: "Goes with what you chose lately",
 };
 
 let lastId = 0;
@@ -56,12 +58,13 @@ export function tagList(row, most = Infinity) {
   return el("ul", { class: "tags", "aria-label": "Tags" }, shown);
 }
 
-/** The seven components: a bar of their contributions, and each in points of a hundred. */
+/** The components that weigh something: a bar of what each gives, in points of a hundred. */
 export function scoreBar(row) {
   const bar = el("div", { class: "bar", "aria-hidden": "true" });
   const list = el("dl", { class: "points" });
   for (const [name, words] of Object.entries(COMPONENTS)) {
     const { contribution = 0, weight = 0 } = row.components?.[name] ?? {};
+    if (!weight) continue;
     if (contribution > 0) {
       const part = el("span", { "data-part": name });
       part.style.flexGrow = contribution;

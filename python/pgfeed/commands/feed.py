@@ -18,6 +18,8 @@ COMPONENTS = (
     "poster",
     "collaborative",
     "content",
+    "poster_affinity",
+    "item_similarity",
 )
 
 # Somebody whom the feed can know: active, with a home, and not opted out.

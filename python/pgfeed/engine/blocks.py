@@ -51,7 +51,7 @@ class Block:
         self.newest = float(self.created_at.max())
         self.first_expiry = float(self.expires_at.min())
         self._bases: tuple[Any, ...] = (None,)
-        self._posters: set[int] | None = None
+        self._posters: tuple[NDArray[np.int32], NDArray, NDArray] | None = None
         # Since when which rows have expired, and when the next one does.
         self._expired: tuple[float, float, NDArray[np.intp]] = (np.inf, -np.inf, _NO_ROWS)
 
@@ -101,11 +101,20 @@ class Block:
             self._expired = (since, until, rows)
         return rows
 
-    def has_poster(self, poster_no: int) -> bool:
-        """Whether any listing of the block is this poster's."""
+    def posted(self, poster_nos: NDArray[np.int32]) -> list[tuple[int, NDArray[np.uint16]]]:
+        """Those of these posters that the block has: their index, and the rows of each."""
         if self._posters is None:
-            self._posters = set(np.unique(self.poster_nos).tolist())
-        return poster_no in self._posters
+            order = np.argsort(self.poster_nos, kind="stable")
+            known, starts = np.unique(self.poster_nos[order], return_index=True)
+            self._posters = (known, np.append(starts, self.size), order.astype(np.uint16))
+        known, starts, rows = self._posters
+        places = known.searchsorted(poster_nos)
+        places[places == len(known)] = 0
+        found = (known[places] == poster_nos).nonzero()[0]
+        return [
+            (index, rows[starts[place] : starts[place + 1]])
+            for index, place in zip(found.tolist(), places[found].tolist(), strict=True)
+        ]
 
     def rows(self) -> Rows:
         """The block's listings, to be packed again."""

@@ -168,6 +168,18 @@ class Cache:
                 changed[indices] |= np.isin(self.blocks[block_no].poster_nos[rows], poster_nos)
         return changed
 
+    def poster_nos(self, listing_nos: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n,) whose these listings are now, 0 for nobody's."""
+        poster_nos = np.zeros(len(listing_nos), np.int32)
+        for block_no, (rows, indices) in self.locate(listing_nos).items():
+            poster_nos[indices] = self.blocks[block_no].poster_nos[rows]
+        # What changed since may be somebody else's, or in no block yet.
+        for block in self.changes_now.blocks:
+            indices = np.flatnonzero(np.isin(listing_nos, block.listing_nos))
+            rows = block.listing_nos.searchsorted(listing_nos[indices])
+            poster_nos[indices] = block.poster_nos[rows]
+        return poster_nos
+
     def changes(self, database: Database) -> Changes:
         """What changed since the blocks were written, in the snapshot of the request."""
         read = database.rows(CHANGES, [], [])[0]

@@ -48,7 +48,8 @@ select
     p.location_weight::double precision, p.tag_weight::double precision,
     p.engagement_weight::double precision, p.recency_weight::double precision,
     p.poster_weight::double precision, p.collaborative_weight::double precision,
-    p.content_weight::double precision,
+    p.content_weight::double precision, p.poster_affinity_weight::double precision,
+    p.item_similarity_weight::double precision,
     p.location_decay_km as decay_km, p.unknown_location_score,
     extract(epoch from p.recency_half_life)::double precision as half_life_seconds,
     extract(epoch from $3)::double precision as as_of
@@ -78,6 +79,21 @@ select
     coalesce(string_agg(int4send(c.listing_no), ''), '') as listing_nos,
     coalesce(string_agg(float8send(c.contribution), ''), '') as contributions
 from feed.neighbor_choices($1, $2, $3) as c
+"""
+AFFINITIES = """
+select
+    coalesce(string_agg(int4send(u.user_no), ''), '') as numbers,
+    coalesce(string_agg(float8send(a.score), ''), '') as scores,
+    coalesce(string_agg(int4send(a.choice_count), ''), '') as counts
+from feed.poster_affinities($1, $2, $3) as a
+inner join feed.users as u on a.poster_uid = u.user_uid
+"""
+SIMILARITIES = """
+select
+    coalesce(string_agg(int4send(i.listing_no), ''), '') as numbers,
+    coalesce(string_agg(float8send(i.score), ''), '') as scores,
+    coalesce(string_agg(int4send(i.choice_count), ''), '') as counts
+from feed.item_similarities($1, $2, $3) as i
 """
 # Vectors read at first; then twice as many each time. The threshold rises with each step, but a
 # step has its cost.
@@ -125,23 +141,67 @@ class Best:
 
 
 @dataclass
+class Component:
+    """A component that few listings have, those of a user's or their neighbors' choices.
+
+    numbers: (n,) listing_nos or poster_nos, ascending
+    scores: (n,) in [0, 1]
+    counts: (n,) how many choices speak for it
+    """
+
+    numbers: NDArray[np.int32]
+    scores: NDArray[np.float64]
+    counts: NDArray[np.int32]
+
+    def of(self, numbers: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Scores and counts of these listings or posters, 0 for what nobody chose."""
+        scores, counts = np.zeros(len(numbers)), np.zeros(len(numbers), np.int32)
+        if len(self.numbers):
+            place = np.searchsorted(self.numbers, numbers)
+            place[place == len(self.numbers)] = 0
+            hit = np.flatnonzero(self.numbers[place] == numbers)
+            scores[hit] = self.scores[place[hit]]
+            counts[hit] = self.counts[place[hit]]
+        return scores, counts
+
+
+@dataclass
 class Chosen:
-    """What neighbors chose: (n,) listing_nos ascending, scores in [0, 1], how many neighbors."""
+    """What the choices of a user and of their neighbors say.
+
+    neighbors: the collaborative component, by listing
+    posters: poster_affinity, by poster; None where the profile does not weigh it
+    similar: item_similarity, by listing; None where the profile does not weigh it
+    """
+
+    neighbors: Component
+    posters: Component | None
+    similar: Component | None
+
+
+@dataclass
+class Lift:
+    """What is added to the scores of single listings, beyond what blocks and tags say.
+
+    listing_nos, values: (n,) weighted contributions of choices by listing, ascending
+    poster_nos, poster_values: (m,) weighted contributions of poster_affinity, ascending
+    changed_nos, changed_scores: (k,) poster_score of posters who changed since the blocks
+        were written
+    """
 
     listing_nos: NDArray[np.int32]
-    scores: NDArray[np.float64]
-    neighbor_counts: NDArray[np.int32]
+    values: NDArray[np.float32]
+    poster_nos: NDArray[np.int32]
+    poster_values: NDArray[np.float32]
+    changed_nos: NDArray[np.int32]
+    changed_scores: NDArray[np.float32]
 
-    def of(self, listing_nos: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        """Scores and counts of these listings, 0 for those that no neighbor chose."""
-        scores, counts = np.zeros(len(listing_nos)), np.zeros(len(listing_nos), np.int32)
-        if len(self.listing_nos):
-            place = np.searchsorted(self.listing_nos, listing_nos)
-            place[place == len(self.listing_nos)] = 0
-            hit = np.flatnonzero(self.listing_nos[place] == listing_nos)
-            scores[hit] = self.scores[place[hit]]
-            counts[hit] = self.neighbor_counts[place[hit]]
-        return scores, counts
+    def affine(self, block: Block) -> list[tuple[float, NDArray[np.uint16]]]:
+        """The rows of each poster whom the user chose before, and what it adds to them."""
+        if not len(self.poster_nos):
+            return []
+        found = block.posted(self.poster_nos)
+        return [(float(self.poster_values[index]), rows) for index, rows in found]
 
 
 def best_listings(
@@ -155,11 +215,10 @@ def best_listings(
 ) -> dict[str, list[Any]]:
     """Every listing that may be among the wanted best of a user.
 
-    Returns listing_nos with the collaborative score, the number of neighbors and the content
-    score of each.
+    Returns listing_nos with what is known of each: the columns of feed.best_listings.
     """
     asker = _read_asker(database, user_uid, profile_name, as_of)
-    chosen = _read_chosen(database, user_uid, profile_name, as_of)
+    chosen = _read_chosen(database, asker, user_uid, profile_name, as_of)
     listing_nos, scores, certain = search(
         database, cache, asker, chosen, (profile_name, as_of), wanted, exclude
     )
@@ -168,13 +227,30 @@ def best_listings(
         listing_nos, contents = _narrow(
             database, cache, asker, wanted, listing_nos, scores, certain
         )
-    collaborative_scores, neighbor_counts = chosen.of(listing_nos)
+    collaborative_scores, neighbor_counts = _listed(chosen.neighbors, listing_nos)
+    poster_nos = listing_nos if chosen.posters is None else cache.poster_nos(listing_nos)
+    poster_affinity_scores, poster_choice_counts = _listed(chosen.posters, poster_nos)
+    item_similarity_scores, similar_choice_counts = _listed(chosen.similar, listing_nos)
     return {
         "listing_nos": listing_nos.tolist(),
-        "collaborative_scores": collaborative_scores.tolist(),
-        "neighbor_counts": neighbor_counts.tolist(),
+        "collaborative_scores": collaborative_scores,
+        "neighbor_counts": neighbor_counts,
         "content_scores": contents.tolist(),
+        "poster_affinity_scores": poster_affinity_scores,
+        "poster_choice_counts": poster_choice_counts,
+        "item_similarity_scores": item_similarity_scores,
+        "similar_choice_counts": similar_choice_counts,
     }
+
+
+def _listed(
+    component: Component | None, numbers: NDArray[np.int32]
+) -> tuple[list[float] | None, list[int] | None]:
+    """Scores and counts of these listings or posters; None of a component that is not weighed."""
+    if component is None:
+        return None, None
+    scores, counts = component.of(numbers)
+    return scores.tolist(), counts.tolist()
 
 
 def search(
@@ -194,36 +270,88 @@ def search(
     moment: the profile's name and as_of
     """
     removed = _read_removed(database, asker, moment, exclude)
-    contributions = (asker.profile["collaborative_weight"] * chosen.scores).astype(np.float32)
-    asker.collaborative_limit = float(contributions.max(initial=0))
     cache.refresh(database)
     changes = cache.changes(database)
+    lift = _lift(asker, chosen, changes)
     best = Best(wanted)
     # The cut and the listing may both be off; what content adds is not known yet.
     slack = 2 * asker.score_error
     if asker.vector is not None:
         slack += asker.profile["content_weight"]
-    _score_changes(changes, asker, best, slack, removed, chosen.listing_nos, contributions)
-    _score_blocks(
-        database, cache, changes, asker, best, slack, removed, chosen.listing_nos, contributions
-    )
+    _score_changes(changes, asker, best, slack, removed, lift)
+    _score_blocks(database, cache, changes, asker, best, slack, removed, lift)
     return best.candidates(slack)
 
 
-def _read_chosen(database: Database, user_uid: str, profile_name: str, as_of: str) -> Chosen:
-    """The sums of feed.collaborative_scores; grouping here is quicker than there."""
-    read = database.rows(CHOICES, ["uuid", "text", "timestamptz"], [user_uid, profile_name, as_of])
-    choices = _ints(read[0]["listing_nos"])
-    contributions = np.frombuffer(read[0]["contributions"], ">f8").astype(np.float64)
-    order = np.argsort(choices, kind="stable")
-    choices, contributions = choices[order], contributions[order]
-    starts = np.flatnonzero(np.diff(choices, prepend=-1))
-    if not len(starts):
-        return Chosen(choices, contributions, choices)
+def _read_chosen(
+    database: Database, asker: Asker, user_uid: str, profile_name: str, as_of: str
+) -> Chosen:
+    """Nothing is read for poster_affinity and item_similarity where they weigh nothing."""
+    moment = [user_uid, profile_name, as_of]
+    is_affine = asker.profile["poster_affinity_weight"] > 0
+    is_similar = asker.profile["item_similarity_weight"] > 0
     return Chosen(
-        choices[starts],
-        np.add.reduceat(contributions, starts),
-        np.add.reduceat((contributions > 0).astype(np.int32), starts),
+        _read_neighbors(database, moment),
+        _read_component(database, AFFINITIES, moment) if is_affine else None,
+        _read_component(database, SIMILARITIES, moment) if is_similar else None,
+    )
+
+
+def _read_neighbors(database: Database, moment: list[str]) -> Component:
+    """The sums of feed.collaborative_scores; grouping here is quicker than there."""
+    read = database.rows(CHOICES, ["uuid", "text", "timestamptz"], moment)[0]
+    contributions = np.frombuffer(read["contributions"], ">f8").astype(np.float64)
+    return _summed(_ints(read["listing_nos"]), contributions)
+
+
+def _summed(numbers: NDArray[np.int32], values: NDArray[np.float64]) -> Component:
+    """(n,) values summed by number, and how many of each are above 0."""
+    order = np.argsort(numbers, kind="stable")
+    numbers, values = numbers[order], values[order]
+    starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+    if not len(starts):
+        return Component(numbers, values, numbers)
+    return Component(
+        numbers[starts],
+        np.add.reduceat(values, starts),
+        np.add.reduceat((values > 0).astype(np.int32), starts),
+    )
+
+
+def _read_component(database: Database, query: str, moment: list[str]) -> Component:
+    read = database.rows(query, ["uuid", "text", "timestamptz"], moment)[0]
+    numbers = _ints(read["numbers"])
+    order = np.argsort(numbers)
+    scores = np.frombuffer(read["scores"], ">f8").astype(np.float64)
+    return Component(numbers[order], scores[order], _ints(read["counts"])[order])
+
+
+def _lift(asker: Asker, chosen: Chosen, changes: Changes) -> Lift:
+    """What choices add in this profile, and what posters gained or lost."""
+    profile = asker.profile
+    by_listing = Component(
+        chosen.neighbors.numbers,
+        profile["collaborative_weight"] * chosen.neighbors.scores,
+        chosen.neighbors.counts,
+    )
+    if chosen.similar is not None:
+        by_listing = _summed(
+            np.concatenate([by_listing.numbers, chosen.similar.numbers]),
+            np.concatenate(
+                [by_listing.scores, profile["item_similarity_weight"] * chosen.similar.scores]
+            ),
+        )
+    poster_nos, poster_values = np.empty(0, np.int32), np.empty(0)
+    if chosen.posters is not None:
+        poster_nos = chosen.posters.numbers
+        poster_values = profile["poster_affinity_weight"] * chosen.posters.scores
+    return Lift(
+        by_listing.numbers,
+        by_listing.scores.astype(np.float32),
+        poster_nos,
+        poster_values.astype(np.float32),
+        np.fromiter(changes.poster_scores, np.int32),
+        np.fromiter(changes.poster_scores.values(), np.float32),
     )
 
 
@@ -269,21 +397,18 @@ def _score_changes(
     best: Best,
     slack: float,
     removed: NDArray[np.int32],
-    chosen_nos: NDArray[np.int32],
-    contributions: NDArray[np.float32],
+    lift: Lift,
 ) -> None:
     for block in changes.blocks:
         chord = nearest_chord(block, asker)
         if chord > asker.limit_chord + CHORD_ERROR * 4:
             continue
         gone = np.flatnonzero(np.isin(block.listing_nos, removed)).astype(np.int32)
-        order = np.flatnonzero(np.isin(chosen_nos, block.listing_nos))
-        rows = np.searchsorted(block.listing_nos, chosen_nos[order]).astype(np.int32)
-        gain = _poster_gain(block, asker, changes.poster_scores)
+        order = np.flatnonzero(np.isin(lift.listing_nos, block.listing_nos))
+        rows = np.searchsorted(block.listing_nos, lift.listing_nos[order]).astype(np.int32)
+        gain = _poster_gain(block, asker, lift, lift.affine(block))
         needed = best.threshold - slack
-        best.offer(
-            block, score(block, chord, asker, needed, gone, rows, contributions[order], gain)
-        )
+        best.offer(block, score(block, chord, asker, needed, gone, rows, lift.values[order], gain))
 
 
 def _score_blocks(
@@ -294,8 +419,7 @@ def _score_blocks(
     best: Best,
     slack: float,
     removed: NDArray[np.int32],
-    chosen_nos: NDArray[np.int32],
-    contributions: NDArray[np.float32],
+    lift: Lift,
 ) -> None:
     """The blocks in reach, nearest first; those that cannot reach the best are skipped."""
     if asker.place is None:
@@ -312,44 +436,50 @@ def _score_blocks(
     cache.load(database, [block_no for block_no, _ in reach])
 
     gone = cache.locate(np.concatenate([removed, changes.listing_nos]))
-    chosen = cache.locate(chosen_nos)
+    chosen = cache.locate(lift.listing_nos)
     none = (np.empty(0, np.int32), np.empty(0, np.intp))
-    mending = asker.profile["poster_weight"] if changes.poster_scores else 0.0
-    limited = sorted(
-        (
-            (score_limit(cache.blocks[block_no], chord, asker) + mending, block_no, chord)
-            for block_no, chord in reach
-        ),
-        reverse=True,
-    )
+    mending = asker.profile["poster_weight"] if len(lift.changed_nos) else 0.0
+    limited = []
+    for block_no, chord in reach:
+        affine = lift.affine(cache.blocks[block_no])
+        limit = score_limit(cache.blocks[block_no], chord, asker) + mending
+        limit += max((value for value, _ in affine), default=0.0)
+        if block_no in chosen:
+            limit += float(lift.values[chosen[block_no][1]].max())
+        limited.append((limit, block_no, chord, affine))
+    limited.sort(key=lambda row: row[:2], reverse=True)
     cache.scored, cache.skipped = 0, len(cache.geometries)
-    for limit, block_no, chord in limited:
+    for limit, block_no, chord, affine in limited:
         if limit < best.threshold:
             break
         cache.scored, cache.skipped = cache.scored + 1, cache.skipped - 1
         block = cache.blocks[block_no]
         rows, indices = chosen.get(block_no, none)
         removed_rows = gone.get(block_no, none)[0]
-        gain = _poster_gain(block, asker, changes.poster_scores)
+        gain = _poster_gain(block, asker, lift, affine)
         needed = best.threshold - slack
         best.offer(
             block,
-            score(block, chord, asker, needed, removed_rows, rows, contributions[indices], gain),
+            score(block, chord, asker, needed, removed_rows, rows, lift.values[indices], gain),
         )
 
 
 def _poster_gain(
-    block: Block, asker: Asker, poster_scores: dict[int, float]
+    block: Block, asker: Asker, lift: Lift, affine: list[tuple[float, NDArray[np.uint16]]]
 ) -> NDArray[np.float32] | None:
-    """(n,) what posters gained or lost since the block was written; None for nothing."""
-    changed = [poster_no for poster_no in poster_scores if block.has_poster(poster_no)]
-    if not changed:
+    """(n,) what posters add that is not in the block; None for nothing.
+
+    What they gained or lost since it was written, and affine: Lift.affine of the block.
+    """
+    changed = block.posted(lift.changed_nos) if len(lift.changed_nos) else []
+    if not changed and not affine:
         return None
     gain = np.zeros(block.size, np.float32)
-    for poster_no in changed:
-        rows = (block.poster_nos == poster_no).nonzero()[0]
-        gain[rows] = poster_scores[poster_no] - block.poster_scores[rows]
+    for index, rows in changed:
+        gain[rows] = lift.changed_scores[index] - block.poster_scores[rows]
     gain *= np.float32(asker.profile["poster_weight"])
+    for value, rows in affine:
+        gain[rows] += np.float32(value)
     return gain
 
 

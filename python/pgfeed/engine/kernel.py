@@ -42,7 +42,6 @@ class Asker:
     model_id: int | None
     profile: Mapping[str, float]
     as_of: float
-    collaborative_limit: float = 0.0
     limit_chord: float = field(init=False)
     score_error: float = field(init=False)
 
@@ -75,7 +74,7 @@ def location_limit(block: Block, chord: float, asker: Asker) -> float:
 
 
 def score_limit(block: Block, chord: float, asker: Asker) -> float:
-    """No listing of the block scores more than this."""
+    """No listing of the block scores more than this, but for what score() is told to add."""
     _, _, base = block.base(asker.profile)
     age = (asker.as_of - block.newest) / asker.profile["half_life_seconds"]
     # An as_of before the newest listing makes the others newer than base knows.
@@ -84,7 +83,6 @@ def score_limit(block: Block, chord: float, asker: Asker) -> float:
         location_limit(block, chord, asker)
         + base * growth
         + (asker.profile["tag_weight"] if len(asker.tag_nos) else 0.0)
-        + asker.collaborative_limit
         + (asker.profile["content_weight"] if asker.vector is not None else 0.0)
         + asker.score_error
     )
@@ -110,8 +108,8 @@ def score(
     asker: Asker,
     needed: float,
     removed_rows: NDArray[np.int32],
-    collaborative_rows: NDArray[np.int32],
-    collaborative_values: NDArray[np.float32],
+    chosen_rows: NDArray[np.int32],
+    chosen_values: NDArray[np.float32],
     poster_gain: NDArray[np.float32] | None,
 ) -> Scored:
     """The listings of a block whose score without content is above `needed`.
@@ -120,16 +118,16 @@ def score(
 
     chord: nearest_chord of the block
     removed_rows: rows that the user's own history removes, or that changed since
-    collaborative_rows, collaborative_values: weighted contributions by row, each row once
-    poster_gain: (n,) what posters gained since the block was written, None for nothing
+    chosen_rows, chosen_values: what choices of neighbors and of the user add, each row once
+    poster_gain: (n,) what posters add that is not in the block, None for nothing
     """
     scores = _base(block, asker)
     if poster_gain is not None:
         scores += poster_gain
     if len(asker.tag_nos):
         _add_tags(scores, block, asker)
-    if len(collaborative_rows):
-        scores[collaborative_rows] += collaborative_values
+    if len(chosen_rows):
+        scores[chosen_rows] += chosen_values
     _remove(scores, block, asker, removed_rows)
 
     # -inf is for what is not eligible; nothing that is scores below 0.

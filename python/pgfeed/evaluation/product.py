@@ -37,6 +37,8 @@ COMPONENTS = (
     "poster",
     "collaborative",
     "content",
+    "poster_affinity",
+    "item_similarity",
 )
 FEED_ROWS = 200
 """As many as get_feed gives at once: how deep the rank of a positive is known."""

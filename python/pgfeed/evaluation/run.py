@@ -283,5 +283,5 @@ def _weights_text(weights: np.ndarray) -> dict[str, float]:
 
 def _key(data: Data, cutoffs: list[Cutoff], prepared: str) -> str:
     windows = [(cutoff.at, cutoff.until, cutoff.askers.tolist()) for cutoff in cutoffs]
-    text = repr((data.digest, windows, prepared))
+    text = repr((COMPONENTS, data.digest, windows, prepared))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
--- Every candidate of a user in the feed's order, packed: uuid (16 bytes), the seven
+-- Every candidate of a user in the feed's order, packed: uuid (16 bytes), the nine
 -- components and the score (float8 each, as PostgreSQL sends them).
 
 select
@@ -15,6 +15,8 @@ select
             || float8send(s.poster_score)
             || float8send(s.collaborative_score)
             || float8send(s.content_score)
+            || float8send(s.poster_affinity_score)
+            || float8send(s.item_similarity_score)
             || float8send(s.score),
             ''::bytea
             order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc

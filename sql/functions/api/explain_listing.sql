@@ -47,6 +47,8 @@ begin
                 s.has_inferred_tags,
                 s.neighbor_count,
                 s.content_score,
+                s.poster_choice_count,
+                s.similar_choice_count,
                 feed_time
             ),
             'reason', feed.reason(
@@ -59,6 +61,8 @@ begin
                 s.has_inferred_tags,
                 s.neighbor_count,
                 s.content_score,
+                s.poster_choice_count,
+                s.similar_choice_count,
                 feed_time
             ),
             'profile', profile.profile_name,
@@ -79,7 +83,9 @@ begin
                 s.recency_score,
                 s.poster_score,
                 s.collaborative_score,
-                s.content_score
+                s.content_score,
+                s.poster_affinity_score,
+                s.item_similarity_score
             ) as components
         offset 0
     ) as c
@@ -110,7 +116,7 @@ Answers an object:
 - removed_by: [{"rule", "because"}, …], every rule that keeps it out: closed, expired,
   not_yet_created, own_listing, blocked_tag, too_far, applied, dismissed, seen_recently.
 - score: The sum of the contributions, also where a rule keeps it out.
-- components: Value, weight and contribution of each of the seven.
+- components: Value, weight and contribution of each of the nine, also those of weight 0.
 - facts: One sentence a component.
 - reason: The facts of the two largest contributions.
 - listing_id, title, distance_km, profile, as_of: What was explained, by which profile, when.

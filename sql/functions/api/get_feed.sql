@@ -123,7 +123,11 @@ begin
             f.listing_nos,
             f.collaborative_scores,
             f.neighbor_counts,
-            f.content_scores
+            f.content_scores,
+            f.poster_affinity_scores,
+            f.poster_choice_counts,
+            f.item_similarity_scores,
+            f.similar_choice_counts
         ) as s
         order by round(s.score::numeric, 9) desc, s.created_at desc, s.listing_id asc
         limit wanted
@@ -159,6 +163,8 @@ begin
             b.has_inferred_tags,
             b.neighbor_count,
             b.content_score,
+            b.poster_choice_count,
+            b.similar_choice_count,
             feed_time
         ),
         t.body || '.' || feed.ticket_signature(key.secret, asker, t.body)
@@ -176,7 +182,9 @@ begin
                 b.recency_score,
                 b.poster_score,
                 b.collaborative_score,
-                b.content_score
+                b.content_score,
+                b.poster_affinity_score,
+                b.item_similarity_score
             ) as components
         offset 0
     ) as c
@@ -210,7 +218,8 @@ Answers a row a listing:
 - rank: 1 is the best.
 - distance_km: Great-circle distance; null if either place is unknown.
 - score: In [0,1]: the sum of the contributions.
-- components: {"location": {"value", "weight", "contribution"}, …}, one for each of the seven.
+- components: {"location": {"value", "weight", "contribution"}, …}, one for each of the seven, and
+  poster_affinity and item_similarity where the profile weighs them.
 - reason: The facts of the two largest contributions, in words.
 - ticket: Signed by the server; send it to track_impressions when the row is really on the screen.
 

@@ -18,7 +18,11 @@ returns table (
     listing_nos integer[],
     collaborative_scores double precision[],
     neighbor_counts integer[],
-    content_scores double precision[]
+    content_scores double precision[],
+    poster_affinity_scores double precision[],
+    poster_choice_counts integer[],
+    item_similarity_scores double precision[],
+    similar_choice_counts integer[]
 )
 language plpython3u
 stable
@@ -30,9 +34,10 @@ return [best_listings(GD, user_uid, profile_name, as_of, wanted, exclude)]
 $$;
 
 comment on function feed.best_listings is
-'A superset of the user''s best `wanted` eligible listings, with the collaborative score,
-the number of neighbors and the content score of each: all that could be among them, given float32 scores. A few of
-them may not be eligible at all (distance within a metre of the limit).';
+'A superset of the user''s best `wanted` eligible listings: all that could be among them, given
+float32 scores. Each with its collaborative score, number of neighbors and content score, and with
+its poster affinity and item similarity and the choices behind them where the profile weighs these,
+null where not. A few may not be eligible at all (distance within a metre of the limit).';
 
 revoke execute on function feed.best_listings from public;
 grant execute on function feed.best_listings to feed_owner;

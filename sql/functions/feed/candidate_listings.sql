@@ -1,4 +1,4 @@
--- Every listing as one user's candidate: its seven components, its score, and the rules
+-- Every listing as one user's candidate: its nine components, its score, and the rules
 -- that remove it.
 --
 -- The definition of the ranking. A caller's filter on removed_by or listing_id is pushed
@@ -21,6 +21,8 @@ returns table (
     matched_tag_count integer,
     has_inferred_tags boolean,
     neighbor_count integer,
+    poster_choice_count integer,
+    similar_choice_count integer,
     location_score double precision,
     tag_score double precision,
     engagement_score double precision,
@@ -28,6 +30,8 @@ returns table (
     poster_score double precision,
     collaborative_score double precision,
     content_score double precision,
+    poster_affinity_score double precision,
+    item_similarity_score double precision,
     score double precision
 )
 language sql
@@ -41,6 +45,8 @@ begin atomic
         s.matched_tag_count,
         u.has_inferred_tags,
         coalesce(k.neighbor_count, 0),
+        coalesce(a.choice_count, 0),
+        coalesce(i.choice_count, 0),
         s.location_score,
         s.tag_score,
         s.engagement_score,
@@ -48,6 +54,8 @@ begin atomic
         s.poster_score,
         s.collaborative_score,
         s.content_score,
+        s.poster_affinity_score,
+        s.item_similarity_score,
         p.location_weight::double precision * s.location_score
         + p.tag_weight::double precision * s.tag_score
         + p.engagement_weight::double precision * s.engagement_score
@@ -55,6 +63,8 @@ begin atomic
         + p.poster_weight::double precision * s.poster_score
         + p.collaborative_weight::double precision * s.collaborative_score
         + p.content_weight::double precision * s.content_score
+        + p.poster_affinity_weight::double precision * s.poster_affinity_score
+        + p.item_similarity_weight::double precision * s.item_similarity_score
     from feed.ranking_profiles as p
     cross join
         lateral feed.user_context(
@@ -75,6 +85,16 @@ begin atomic
         candidate_listings.profile_name,
         candidate_listings.as_of
     ) as k on l.listing_no = k.listing_no
+    left join feed.poster_affinities(
+        candidate_listings.user_uid,
+        candidate_listings.profile_name,
+        candidate_listings.as_of
+    ) as a on l.poster_uid = a.poster_uid
+    left join feed.item_similarities(
+        candidate_listings.user_uid,
+        candidate_listings.profile_name,
+        candidate_listings.as_of
+    ) as i on l.listing_no = i.listing_no
     left join ml.listing_vectors as v
         on
             l.listing_no = v.listing_no
@@ -115,7 +135,9 @@ begin atomic
                 ) as recency_score,
                 coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
                 coalesce(k.score, 0) as collaborative_score,
-                feed.content_score(u.feature_vector, v.feature_vector) as content_score
+                feed.content_score(u.feature_vector, v.feature_vector) as content_score,
+                coalesce(a.score, 0) as poster_affinity_score,
+                coalesce(i.score, 0) as item_similarity_score
             from (
                 select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count
                 from (values (1)) as once (n)

@@ -14,6 +14,8 @@ create or replace function feed.component_fact(
     has_inferred_tags boolean,
     neighbor_count integer,
     content_score double precision,
+    poster_choice_count integer,
+    similar_choice_count integer,
     as_of timestamptz
 )
 returns text
@@ -105,6 +107,20 @@ return case component
     when 'content'
         then
             round(100 * content_score) || ' % like what you chose before'
+    when 'poster_affinity'
+        then
+            case
+                when (listing).poster_uid is null then 'poster unknown'
+                else
+                    'you chose '
+                    || feed.count_text(poster_choice_count, 'listing', 'listings')
+                    || ' of this poster'
+            end
+    when 'item_similarity'
+        then
+            'goes with '
+            || feed.count_text(similar_choice_count, 'listing', 'listings')
+            || ' you chose lately'
 end;
 
 comment on function feed.component_fact is

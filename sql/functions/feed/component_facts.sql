@@ -11,6 +11,8 @@ create or replace function feed.component_facts(
     has_inferred_tags boolean,
     neighbor_count integer,
     content_score double precision,
+    poster_choice_count integer,
+    similar_choice_count integer,
     as_of timestamptz
 )
 returns jsonb
@@ -30,16 +32,19 @@ return (
                 has_inferred_tags,
                 neighbor_count,
                 content_score,
+                poster_choice_count,
+                similar_choice_count,
                 as_of
             )
         )
     from unnest(
             array[
-                'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
+                'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content',
+                'poster_affinity', 'item_similarity'
             ]
         ) as c (name)
 );
 
 comment on function feed.component_facts is
 '{"location": "1.9 km away", "tag": "4 of 6 tags are yours", …}: feed.component_fact of each of
-the seven components.';
+the nine components.';

@@ -13,7 +13,8 @@ begin atomic
         select c.name
         from unnest(
                 array[
-                    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
+                    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative',
+                    'content', 'poster_affinity', 'item_similarity'
                 ]
             ) with ordinality as c (name, n)
         cross join

@@ -12,6 +12,8 @@ create or replace function feed.reason(
     has_inferred_tags boolean,
     neighbor_count integer,
     content_score double precision,
+    poster_choice_count integer,
+    similar_choice_count integer,
     as_of timestamptz
 )
 returns text
@@ -31,6 +33,8 @@ return coalesce(
                 has_inferred_tags,
                 neighbor_count,
                 content_score,
+                poster_choice_count,
+                similar_choice_count,
                 as_of
             ),
             feed.component_fact(
@@ -43,6 +47,8 @@ return coalesce(
                 has_inferred_tags,
                 neighbor_count,
                 content_score,
+                poster_choice_count,
+                similar_choice_count,
                 as_of
             )
         ),

@@ -10,7 +10,11 @@ create or replace function feed.rescored_listings(
     listing_nos integer[],
     collaborative_scores double precision[],
     neighbor_counts integer[],
-    content_scores double precision[]
+    content_scores double precision[],
+    poster_affinity_scores double precision[],
+    poster_choice_counts integer[],
+    item_similarity_scores double precision[],
+    similar_choice_counts integer[]
 )
 returns table (
     listing_id uuid,
@@ -19,6 +23,8 @@ returns table (
     matched_tag_count integer,
     has_inferred_tags boolean,
     neighbor_count integer,
+    poster_choice_count integer,
+    similar_choice_count integer,
     location_score double precision,
     tag_score double precision,
     engagement_score double precision,
@@ -26,6 +32,8 @@ returns table (
     poster_score double precision,
     collaborative_score double precision,
     content_score double precision,
+    poster_affinity_score double precision,
+    item_similarity_score double precision,
     score double precision
 )
 language sql
@@ -38,6 +46,8 @@ begin atomic
         s.matched_tag_count,
         u.has_inferred_tags,
         k.neighbor_count,
+        k.poster_choice_count,
+        k.similar_choice_count,
         s.location_score,
         s.tag_score,
         s.engagement_score,
@@ -45,6 +55,8 @@ begin atomic
         s.poster_score,
         k.collaborative_score,
         k.content_score,
+        k.poster_affinity_score,
+        k.item_similarity_score,
         p.location_weight::double precision * s.location_score
         + p.tag_weight::double precision * s.tag_score
         + p.engagement_weight::double precision * s.engagement_score
@@ -52,6 +64,8 @@ begin atomic
         + p.poster_weight::double precision * s.poster_score
         + p.collaborative_weight::double precision * k.collaborative_score
         + p.content_weight::double precision * k.content_score
+        + p.poster_affinity_weight::double precision * coalesce(k.poster_affinity_score, 0)
+        + p.item_similarity_weight::double precision * coalesce(k.item_similarity_score, 0)
     from feed.ranking_profiles as p
     cross join
         lateral feed.user_context(
@@ -62,8 +76,21 @@ begin atomic
             rescored_listings.listing_nos,
             rescored_listings.collaborative_scores,
             rescored_listings.neighbor_counts,
-            rescored_listings.content_scores
-        ) as k (listing_no, collaborative_score, neighbor_count, content_score)
+            rescored_listings.content_scores,
+            rescored_listings.poster_affinity_scores,
+            rescored_listings.poster_choice_counts,
+            rescored_listings.item_similarity_scores,
+            rescored_listings.similar_choice_counts
+        ) as k (
+            listing_no,
+            collaborative_score,
+            neighbor_count,
+            content_score,
+            poster_affinity_score,
+            poster_choice_count,
+            item_similarity_score,
+            similar_choice_count
+        )
     inner join feed.listings as l using (listing_no)
     left join feed.engagement_metrics as m on l.listing_id = m.listing_id
     left join feed.posters as o on l.poster_uid = o.poster_uid
@@ -102,4 +129,5 @@ end;
 
 comment on function feed.rescored_listings is
 'The columns of feed.score_listings for these listings, whose collaborative scores, neighbor
-counts and content scores are given. Only the limit of distance is checked again.';
+counts and content scores are given, and so are poster affinities and item similarities unless the
+profile does not weigh them: then they are null. Only the limit of distance is checked again.';

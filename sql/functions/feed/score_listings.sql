@@ -19,6 +19,8 @@ returns table (
     matched_tag_count integer,
     has_inferred_tags boolean,
     neighbor_count integer,
+    poster_choice_count integer,
+    similar_choice_count integer,
     location_score double precision,
     tag_score double precision,
     engagement_score double precision,
@@ -26,6 +28,8 @@ returns table (
     poster_score double precision,
     collaborative_score double precision,
     content_score double precision,
+    poster_affinity_score double precision,
+    item_similarity_score double precision,
     score double precision
 )
 language sql
@@ -38,6 +42,8 @@ begin atomic
         c.matched_tag_count,
         c.has_inferred_tags,
         c.neighbor_count,
+        c.poster_choice_count,
+        c.similar_choice_count,
         c.location_score,
         c.tag_score,
         c.engagement_score,
@@ -45,6 +51,8 @@ begin atomic
         c.poster_score,
         c.collaborative_score,
         c.content_score,
+        c.poster_affinity_score,
+        c.item_similarity_score,
         c.score
     from feed.candidate_listings(
             score_listings.user_uid, score_listings.profile_name, score_listings.as_of
@@ -54,6 +62,6 @@ begin atomic
 end;
 
 comment on function feed.score_listings is
-'Every listing that the user may see, with distance in km, the seven components in [0,1] and
+'Every listing that the user may see, with distance in km, the nine components in [0,1] and
 the score. The feed''s order: score descending (scores within 1e-9 are a tie), created_at
 descending, listing_id.';

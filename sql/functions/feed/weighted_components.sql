@@ -1,4 +1,4 @@
--- The seven components as clients see them: value, weight and contribution of each.
+-- The components as clients see them: value, weight and contribution of each.
 --
 -- One expression, so that the planner inlines it.
 --
@@ -12,7 +12,9 @@ create or replace function feed.weighted_components(
     recency_score double precision,
     poster_score double precision,
     collaborative_score double precision,
-    content_score double precision
+    content_score double precision,
+    poster_affinity_score double precision,
+    item_similarity_score double precision
 )
 returns jsonb
 language sql
@@ -61,8 +63,34 @@ return jsonb_build_object(
         'weight', (profile).content_weight::double precision,
         'contribution', (profile).content_weight::double precision * content_score
     )
-);
+)
+|| case
+    when poster_affinity_score is null then '{}'
+    else
+        jsonb_build_object(
+            'poster_affinity',
+            jsonb_build_object(
+                'value', poster_affinity_score,
+                'weight', (profile).poster_affinity_weight::double precision,
+                'contribution',
+                (profile).poster_affinity_weight::double precision * poster_affinity_score
+            )
+        )
+end
+|| case
+    when item_similarity_score is null then '{}'
+    else
+        jsonb_build_object(
+            'item_similarity',
+            jsonb_build_object(
+                'value', item_similarity_score,
+                'weight', (profile).item_similarity_weight::double precision,
+                'contribution',
+                (profile).item_similarity_weight::double precision * item_similarity_score
+            )
+        )
+end;
 
 comment on function feed.weighted_components is
-'{"location": {"value", "weight", "contribution"}, …} for the seven components; the
-contributions sum to the score.';
+'{"location": {"value", "weight", "contribution"}, …} for the components, but for poster_affinity
+and item_similarity where they are null; the contributions sum to the score.';

@@ -13,14 +13,15 @@ select
 from analytics.component_counts as c;
 
 comment on view analytics.component_distribution is
-'The score and each of the seven component values in the feeds (top 50) of 100 users, other users
+'The score and each component value in the feeds (top 50) of 100 users, other users
 every day, by ranking profile and in twenty buckets; stored hourly by jobs.refresh_analytics.
 A component that is nearly always in one bucket tells no listing from another.
 Example: select bucket_low, share from analytics.component_distribution
 where profile_name = ''default'' and component = ''score'' order by bucket_low;';
 comment on column analytics.component_distribution.profile_name is 'The ranking profile.';
 comment on column analytics.component_distribution.component is
-'score, location, tag, engagement, recency, poster, collaborative or content.';
+'score, location, tag, engagement, recency, poster, collaborative or content; poster_affinity and
+item_similarity of a profile that weighs them.';
 comment on column analytics.component_distribution.bucket_low is 'Values from here on.';
 comment on column analytics.component_distribution.bucket_high is
 'Values below this; the last bucket has 1 itself.';

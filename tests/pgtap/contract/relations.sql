@@ -72,6 +72,7 @@ select results_eq(
     ('feed.user_interactions'),
     ('feed.user_listing_states'),
     ('feed.users'),
+    ('ml.listing_neighbors'),
     ('ml.user_neighbors'),
     ('ml.user_vectors')
     $$,

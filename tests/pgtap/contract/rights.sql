@@ -136,6 +136,7 @@ jobs.runs                      -     -              -             -
 jobs.schedules                 -     -              -             -
 ml.current_model               -     -              -             -
 ml.listing_facts               -     -              -             -
+ml.listing_neighbors           -     -              -             -
 ml.listing_vectors             -     -              -             -
 ml.location_clusters           -     -              -             -
 ml.models                      -     -              -             -
@@ -247,6 +248,8 @@ feed.ensure_user                          caller     -     X              X     
 feed.fold_changes                         caller     -     -              -             -
 feed.group_by_block                       caller     -     -              -             -
 feed.hour_row_count                       caller     -     -              -             -
+feed.item_similarities                    caller     -     -              -             -
+feed.item_similarity_score                caller     -     -              -             -
 feed.leading_components                   caller     -     -              -             -
 feed.location_score                       caller     -     -              -             -
 feed.log_start                            caller     -     -              -             -
@@ -257,6 +260,8 @@ feed.neighbor_choices                     caller     -     -              -     
 feed.normalized_tags                      caller     -     X              X             -
 feed.one_line                             caller     -     X              X             -
 feed.payload_hash                         caller     -     -              -             -
+feed.poster_affinities                    caller     -     -              -             -
+feed.poster_affinity_score                caller     -     -              -             -
 feed.poster_score                         caller     -     -              -             -
 feed.reason                               caller     -     -              -             -
 feed.recency_score                        caller     -     -              -             -
@@ -287,6 +292,7 @@ feed.ticket_body                          caller     -     -              -     
 feed.ticket_facts                         caller     -     -              -             -
 feed.ticket_signature                     caller     -     -              -             -
 feed.try_timestamptz                      caller     -     -              -             -
+feed.user_choices                         caller     -     -              -             -
 feed.user_context                         caller     -     -              -             -
 feed.weighted_components                  caller     -     -              -             -
 feed.write_preferences                    caller     -     X              X             -

@@ -293,6 +293,24 @@ end;
 
 comment on function tests.neighbors is 'Whom the training would have found similar to a user.';
 
+create or replace function tests.goes_with(name text, listings text[], similarities real[])
+returns void
+language sql
+security definer
+set search_path = pg_catalog, pg_temp
+begin atomic
+    insert into ml.listing_neighbors (model_id, listing_no, neighbor_nos, similarities)
+    select
+        tests.model(),
+        tests.listing_no(goes_with.name),
+        array_agg(tests.listing_no(n.name) order by n.place),
+        goes_with.similarities
+    from unnest(goes_with.listings) with ordinality as n (name, place);
+end;
+
+comment on function tests.goes_with is
+'Which listings the training would have found to go with one that users choose.';
+
 create or replace function tests.impression(
     user_name text,
     listing_name text,

@@ -7,7 +7,7 @@
 -- noqa: disable=AM04
 
 begin;
-select plan(14);
+select plan(17);
 
 select setseed(0.5);
 
@@ -85,6 +85,26 @@ where
     a.name <> b.name
     and hashtext(b.name || a.name) % 3 = 0;
 
+create temporary table similar_things as
+select
+    a.name,
+    b.name as goes_with,
+    ((1 + (abs(hashtext(a.name || b.name)) % 8)) / 8.0)::real as similarity
+from things as a
+cross join things as b
+where
+    a.name <> b.name
+    and hashtext(a.name) % 5 > 0
+    and hashtext(b.name || a.name) % 9 = 0;
+
+-- A profile that weighs all nine, with parameters of its own.
+insert into feed.ranking_profiles (
+    profile_name, location_weight, tag_weight, engagement_weight, recency_weight, poster_weight,
+    collaborative_weight, content_weight, poster_affinity_weight, item_similarity_weight,
+    affinity_half_life, affinity_smoothing, history_half_life, history_limit
+)
+values ('nine', 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.15, 0.15, '60 days', 0.5, '20 days', 12);
+
 create temporary table deeds as
 select
     'user ' || 1 + (random() * 15)::integer as name,
@@ -135,6 +155,15 @@ select
 from similar_people as s
 group by s.name;
 
+select
+    tests.goes_with(
+        s.name,
+        array_agg(s.goes_with order by s.similarity desc),
+        array_agg(s.similarity order by s.similarity desc)
+    )
+from similar_things as s
+group by s.name;
+
 -- The columns want vectors of unit length; cosines do not mind.
 select tests.user_vector(p.name, p.vector::real[], p.tag_preference)
 from people as p
@@ -157,6 +186,23 @@ select
 from deeds as d
 inner join things as t on d.thing = t.name
 where t.poster is distinct from d.name;
+
+-- What people chose, the latest first, by what is known at as_of.
+create temporary view choices as
+select
+    d.name,
+    d.thing,
+    greatest(0, max(d.weight)) / 10.0::double precision as interest,
+    extract(epoch from c.as_of - max(d.at))::double precision / 86400 as days,
+    row_number() over (
+        partition by d.name order by max(d.at) desc, tests.listing_no(d.thing) asc
+    ) as place
+from deed_weights as d
+inner join people as p on d.name = p.name
+cross join clock as c
+where p.is_personalized
+group by d.name, d.thing, c.as_of
+having not bool_or(d.type = 'dismiss') and max(d.weight) > 0;
 
 create temporary view people_tags as
 select
@@ -272,16 +318,32 @@ components as (
                 )
             from unnest(e.vector, e.thing_vector) as v (x, y)
             where e.is_personalized and e.vector is not null and e.thing_vector is not null
-        ), 0) as content_score
+        ), 0) as content_score,
+        coalesce((
+            select 1 - 0.5 / (0.5 + sum(h.interest * 2 ^ (-h.days / 60)))
+            from choices as h
+            inner join things as t on h.thing = t.name
+            where h.name = e.name and t.poster = e.poster
+        ), 0) as poster_affinity_score,
+        coalesce((
+            select 1 - exp(-sum(h.interest * 2 ^ (-h.days / 20) * s.similarity))
+            from choices as h
+            inner join similar_things as s on h.thing = s.name
+            where h.name = e.name and s.goes_with = e.thing and h.place <= 12
+        ), 0) as item_similarity_score
     from eligible as e
     where e.max_distance is null or e.km is null or e.km <= e.max_distance
 )
 
 select
     c.*,
+    0.1 * (
+        c.location_score + c.tag_score + c.engagement_score + c.recency_score + c.poster_score
+        + c.collaborative_score + c.content_score
+    ) + 0.15 * (c.poster_affinity_score + c.item_similarity_score) as score,
     0.25 * c.location_score + 0.20 * c.tag_score + 0.15 * c.engagement_score
     + 0.10 * c.recency_score + 0.10 * c.poster_score + 0.10 * c.collaborative_score
-    + 0.10 * c.content_score as score
+    + 0.10 * c.content_score as default_score
 from components as c;
 
 create temporary table scored as
@@ -291,8 +353,20 @@ select
     s.*
 from people as p
 cross join clock as c
-cross join lateral feed.score_listings(tests.user_uid(p.name), 'default', c.as_of) as s
+cross join lateral feed.score_listings(tests.user_uid(p.name), 'nine', c.as_of) as s
 inner join feed.listings as l using (listing_id);
+
+create temporary table profiles as
+select
+    e.name,
+    e.thing,
+    e.created_at,
+    f.profile,
+    f.score
+from expected as e
+cross join lateral (
+    values ('default', e.default_score), ('nine', e.score)
+) as f (profile, score);
 
 -- A world in which nothing differs would prove nothing.
 select ok(
@@ -310,7 +384,8 @@ select
 from unnest(
         array[
             'location_score', 'tag_score', 'engagement_score', 'recency_score', 'poster_score',
-            'collaborative_score', 'content_score'
+            'collaborative_score', 'content_score', 'poster_affinity_score',
+            'item_similarity_score'
         ]
     ) as c (name);
 
@@ -353,20 +428,33 @@ select is_empty(
 
 select is_empty(
     $$
-    select p.name
+    select p.name, k.profile
     from people as p
+    cross join (values ('default'), ('nine')) as k (profile)
     where
         (
             select array_agg(f.title order by f.rank)
-            from api.get_feed(tests.user_uid(p.name), 200, null, '2026-06-01 12:00Z') as f
+            from api.get_feed(tests.user_uid(p.name), 200, k.profile, '2026-06-01 12:00Z') as f
         )
         is distinct from (
             select array_agg(e.thing order by round(e.score::numeric, 9) desc, e.created_at desc)
-            from expected as e
-            where e.name = p.name
+            from profiles as e
+            where e.name = p.name and e.profile = k.profile
         )
     $$,
-    'the feed is in the order of the scores for every user'
+    'the feed is in the order of the scores for every user and profile'
+);
+select is_empty(
+    $$
+    select s.thing
+    from people as p
+    cross join clock as c
+    cross join lateral feed.score_listings(tests.user_uid(p.name), 'default', c.as_of) as d
+    inner join feed.listings as l using (listing_id)
+    inner join expected as s on p.name = s.name and l.title = s.thing
+    where abs(d.score - s.default_score) > 1e-7
+    $$,
+    'what the default profile does not weigh changes no score of it'
 );
 select is_empty(
     $$
@@ -378,7 +466,7 @@ select is_empty(
             from api.get_feed(
                 tests.user_uid(p.name),
                 7,
-                null,
+                'nine',
                 '2026-06-01 12:00Z',
                 array(
                     select tests.listing_id(e.thing)
@@ -409,7 +497,7 @@ select is_empty(
     $$
     select p.name
     from people as p
-    cross join lateral api.get_feed(tests.user_uid(p.name), 5, null, '2026-06-01 12:00Z') as f
+    cross join lateral api.get_feed(tests.user_uid(p.name), 5, 'nine', '2026-06-01 12:00Z') as f
     inner join expected as e on p.name = e.name and f.title = e.thing
     where
         abs(f.score - e.score) > 1e-7

@@ -1,7 +1,7 @@
 -- What the tables themselves refuse, whoever writes.
 
 begin;
-select plan(85);
+select plan(95);
 
 select tests.user('ann');
 select tests.poster('pat');
@@ -241,6 +241,8 @@ from
             'weights that sum to 1.01 are refused'
         ),
         ('tag_weight = 0.19999', 'ranking_weights_sum_to_1', 'and to 0.99999'),
+        ('poster_affinity_weight = 0.01', 'ranking_weights_sum_to_1', 'poster affinity counts'),
+        ('item_similarity_weight = 0.01', 'ranking_weights_sum_to_1', 'and item similarity'),
         (
             'tag_weight = -0.1, location_weight = 0.55',
             'tag_weight_is_not_negative',
@@ -252,6 +254,25 @@ from
         ('recency_half_life = ''0''', 'recency_half_life_is_positive', 'no half-life'),
         ('seen_window = ''-1 day''', 'seen_window_is_not_negative', 'a negative window'),
         ('collaborative_window = ''0''', 'collaborative_window_is_positive', 'no window'),
+        (
+            'poster_affinity_weight = -0.1, location_weight = 0.35',
+            'poster_affinity_weight_is_not_negative',
+            'a negative weight of poster affinity'
+        ),
+        (
+            'item_similarity_weight = -0.1, location_weight = 0.35',
+            'item_similarity_weight_is_not_negative',
+            'a negative weight of item similarity'
+        ),
+        ('affinity_half_life = ''0''', 'affinity_half_life_is_positive', 'no time for affinity'),
+        ('affinity_smoothing = 0', 'affinity_smoothing_is_positive', 'no smoothing'),
+        (
+            'affinity_smoothing = ''infinity''', 'affinity_smoothing_is_positive',
+            'smoothing without end'
+        ),
+        ('history_half_life = ''0''', 'history_half_life_is_positive', 'no time for history'),
+        ('history_limit = 0', 'history_limit_is_between_1_and_1000', 'no history'),
+        ('history_limit = 1001', 'history_limit_is_between_1_and_1000', 'too long a history'),
         ('inferred_tag_count = -1', 'inferred_tag_count_is_not_negative', 'less than no tags'),
         ('profile_name = ''Best one''', 'profile_name_is_a_word', 'a name of two words'),
         (

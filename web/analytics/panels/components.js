@@ -7,6 +7,7 @@ import { histogram } from "../plot.js";
 
 const COMPONENTS = [
   "score", "location", "tag", "engagement", "recency", "poster", "collaborative", "content",
+  "poster_affinity", "item_similarity",
 ];
 
 const BUCKETS = 20;
@@ -24,6 +25,9 @@ function distribution(rows) {
   const mean = buckets.reduce((all, { low, high, share }) => all + share * (low + high) / 2, 0);
   return { buckets, total, mean };
 }
+
+// "item similarity"
+const words = (component) => component.replace("_", " ");
 
 const shareText = (share) => `${Math.round(100 * share)} %`;
 
@@ -63,10 +67,10 @@ export default {
       updated,
       body: [element("div", { class: "histograms" }, found.map((one) =>
         element("div", { class: "measure" },
-          element("h3", {}, one.component),
+          element("h3", {}, words(one.component)),
           element("p", { class: "judged" }, `mean about ${one.mean.toFixed(2)}`),
           plot(
-            `${one.component}: distribution over ${format.count(one.total)} rows of feeds, mean `
+            `${words(one.component)}: distribution over ${format.count(one.total)} rows of feeds, mean `
               + `about ${one.mean.toFixed(2)}.`,
             histogram({
               buckets: one.buckets,
@@ -77,7 +81,7 @@ export default {
         caption: "Share of the feeds' rows by value",
         columns: [
           { label: "From" },
-          ...found.map(({ component }) => ({ label: component, numeric: true })),
+          ...found.map(({ component }) => ({ label: words(component), numeric: true })),
         ],
         rows: lows.map((low) => [
           low.toFixed(2), ...found.map((one) => format.percent(shareAt(one, low))),

@@ -1,7 +1,7 @@
 -- api.explain_listing: why a listing stands where it does, or why it is not in the feed
 
 begin;
-select plan(29);
+select plan(30);
 
 select tests.user('ann', lat => 47, lon => 8, max_distance => 50, preferred_tags => '{bike,jazz}');
 select tests.user('bob');
@@ -28,7 +28,7 @@ select is(
 );
 select is(
     (
-        select (e -> 'components') - 'recency'
+        select (e -> 'components') - array['recency', 'poster_affinity', 'item_similarity']
         from api.explain_listing(tests.listing_id('bicycle')) as e
     ),
     (
@@ -37,6 +37,14 @@ select is(
         where f.title = 'bicycle'
     ),
     'its components are those of the feed'
+);
+select is(
+    (
+        select (e -> 'components') #> '{item_similarity}'
+        from api.explain_listing(tests.listing_id('bicycle')) as e
+    ),
+    '{"value": 0, "weight": 0, "contribution": 0}',
+    'and those that weigh nothing'
 );
 select is(
     api.explain_listing(tests.listing_id('bicycle')) ->> 'reason',
@@ -75,7 +83,9 @@ select is(
       "engagement": "nobody has seen it yet", "recency": "posted 3 days ago",
       "poster": "poster unknown",
       "collaborative": "0 users with a taste like yours chose it",
-      "content": "0 % like what you chose before"}'::jsonb,
+      "content": "0 % like what you chose before",
+      "poster_affinity": "poster unknown",
+      "item_similarity": "goes with 0 listings you chose lately"}'::jsonb,
     'there is a fact for every component'
 );
 

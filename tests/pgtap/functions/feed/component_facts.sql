@@ -1,7 +1,7 @@
 -- feed.component_facts: the fact behind each component, in words
 
 begin;
-select plan(27);
+select plan(31);
 
 -- the fact of a component of a listing
 create function tests.fact(
@@ -11,7 +11,9 @@ create function tests.fact(
     matched_tag_count integer default 0,
     has_inferred_tags boolean default false,
     neighbor_count integer default 0,
-    content_score double precision default 0
+    content_score double precision default 0,
+    poster_choice_count integer default 0,
+    similar_choice_count integer default 0
 )
 returns text
 language sql
@@ -26,6 +28,8 @@ begin atomic
             fact.has_inferred_tags,
             fact.neighbor_count,
             fact.content_score,
+            fact.poster_choice_count,
+            fact.similar_choice_count,
             '2026-06-01 12:00Z'
         ) ->> fact.component
     from feed.listings as l
@@ -145,17 +149,37 @@ select is(
     'likeness is in hundredths'
 );
 select is(
+    tests.fact('by new', 'poster_affinity', poster_choice_count => 3),
+    'you chose 3 listings of this poster',
+    'what the user chose of the poster is counted'
+);
+select is(
+    tests.fact('bicycle', 'poster_affinity', poster_choice_count => 0),
+    'poster unknown',
+    'of nobody there is nothing to count'
+);
+select is(
+    tests.fact('bicycle', 'item_similarity', similar_choice_count => 2),
+    'goes with 2 listings you chose lately',
+    'so is what it goes with'
+);
+select is(
+    tests.fact('bicycle', 'item_similarity', similar_choice_count => 1),
+    'goes with 1 listing you chose lately',
+    'one listing is one'
+);
+select is(
     (
         select count(*) from jsonb_object_keys(
                 (
-                    select feed.component_facts(l, null, null, 1, 0, false, 0, 0, now())
+                    select feed.component_facts(l, null, null, 1, 0, false, 0, 0, 0, 0, now())
                     from feed.listings as l
                     where l.listing_id = tests.listing_id('bicycle')
                 )
             )
     ),
-    7::bigint,
-    'there is a fact for each of the seven, even without counters or poster'
+    9::bigint,
+    'there is a fact for each of the nine, even without counters or poster'
 );
 select finish();
 rollback;

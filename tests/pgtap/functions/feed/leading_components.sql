@@ -1,7 +1,7 @@
 -- feed.leading_components: the two largest contributions
 
 begin;
-select plan(7);
+select plan(8);
 
 create function tests.leading(contributions jsonb)
 returns text[]
@@ -14,7 +14,8 @@ begin atomic
                 from
                     jsonb_each(
                         '{"location": 0, "tag": 0, "engagement": 0, "recency": 0, "poster": 0,
-                          "collaborative": 0, "content": 0}' || contributions
+                          "collaborative": 0, "content": 0, "poster_affinity": 0,
+                          "item_similarity": 0}' || contributions
                     ) as c
             )
         ) as l;
@@ -36,6 +37,11 @@ select is(
     tests.leading('{"content": 0.1, "engagement": 0.1, "recency": 0.1}'),
     '{engagement,recency}',
     'equal ones go in the order of the formula'
+);
+select is(
+    tests.leading('{"item_similarity": 0.1, "poster_affinity": 0.1, "content": 0.1}'),
+    '{content,poster_affinity}',
+    'those that not every profile weighs come last'
 );
 select is(
     tests.leading('{"poster": 0.1, "recency": 9e-2}'),

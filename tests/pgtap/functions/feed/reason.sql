@@ -1,7 +1,7 @@
 -- feed.reason: the facts of the leading components
 
 begin;
-select plan(4);
+select plan(5);
 
 create function tests.reason(component_names text[])
 returns text
@@ -9,7 +9,18 @@ language sql
 begin atomic
     select
         feed.reason(
-            reason.component_names, l, null, null, 1.92, 1, false, 7, 0.876, '2026-06-01 12:00Z'
+            reason.component_names,
+            l,
+            null,
+            null,
+            1.92,
+            1,
+            false,
+            7,
+            0.876,
+            3,
+            1,
+            '2026-06-01 12:00Z'
         )
     from feed.listings as l
     where l.listing_id = tests.listing_id('bicycle');
@@ -28,6 +39,11 @@ select is(
     tests.reason('{content,collaborative}'),
     '88 % like what you chose before; 7 users with a taste like yours chose it',
     'the first component comes first'
+);
+select is(
+    tests.reason('{item_similarity,poster_affinity}'),
+    'goes with 1 listing you chose lately; poster unknown',
+    'whichever components lead'
 );
 select is(tests.reason('{recency}'), 'posted 3 days ago', 'a single one stands alone');
 select is(tests.reason(null), 'nothing speaks for it yet', 'without any there is nothing to say');

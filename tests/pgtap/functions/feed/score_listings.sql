@@ -5,7 +5,7 @@
 -- noqa: disable=AM04,AM09
 
 begin;
-select plan(37);
+select plan(49);
 
 create temporary table scored as
 select
@@ -57,10 +57,13 @@ select tests.neighbors('ann', '{bob,cid}', '{0.75,0.25}');
 select tests.user_vector('ann', '{1,0,0,0}', '{"golf": 1}');
 select tests.listing_vector('bicycle', '{0.5,0.5,0.5,0.5}');
 select tests.listing_vector('kayak', '{-0.6,0.8,0,0}');
+select tests.listing('ticket', poster => 'pat', created_at => '2026-01-01');
+select tests.interaction('ann', 'ticket', 'save', '2026-03-03 12:00Z');
+select tests.goes_with('ticket', '{kayak}', '{0.5}');
 
 select tests.ask('ann');
 
-select is((select count(*) from scored), 4::bigint, 'every eligible listing is scored');
+select is((select count(*) from scored), 5::bigint, 'every eligible listing is scored');
 select
     is_near(
         tests.component('ann', c.listing, c.component),
@@ -81,6 +84,10 @@ from (
     ('bicycle', 'neighbor_count', 2, 'both neighbors chose it'),
     ('bicycle', 'collaborative_score', 0.775, '0.75 · 1 + 0.25 · 0.1'),
     ('bicycle', 'content_score', 0.5, 'cosine of (1,0,0,0) and (½,½,½,½)'),
+    ('bicycle', 'poster_choice_count', 1, 'a ticket of this poster was chosen'),
+    ('bicycle', 'poster_affinity_score', 0.2, 'a save, a half-life ago: 0.25 / 1.25'),
+    ('bicycle', 'similar_choice_count', 0, 'it goes with nothing'),
+    ('bicycle', 'item_similarity_score', 0, 'and scores 0'),
     (
         'bicycle',
         'score',
@@ -96,6 +103,10 @@ from (
     ('kayak', 'poster_score', 0.4625, 'no poster'),
     ('kayak', 'collaborative_score', 0.125, '0.25 · 0.5'),
     ('kayak', 'content_score', 0, 'a cosine below 0'),
+    ('kayak', 'poster_affinity_score', 0, 'no poster to be used to'),
+    ('kayak', 'poster_choice_count', 0, 'nor to choose from'),
+    ('kayak', 'similar_choice_count', 1, 'it goes with the ticket'),
+    ('kayak', 'item_similarity_score', 0.03076676552365587, '1 − exp(−0.5 · 0.5 · 2^(−90/30))'),
     ('anything', 'location_score', 0.5, 'remote'),
     ('anything', 'tag_score', 1.0 / 3, 'one tag of three'),
     ('anything', 'recency_score', 0.25, 'two half-lives old'),
@@ -148,9 +159,39 @@ select is_near(
     'and so are the score of an unknown place and the half-life'
 );
 select is_near(
+    tests.component('ann', 'kayak', 'score'),
+    0.9 * exp(-27.79877006 / 100) + 0.1,
+    'what is not weighed adds nothing',
+    1e-7
+);
+select is_near(
     tests.component('ann', 'bicycle', 'collaborative_score'),
     0,
     'and the window of collaboration: two days ago is out of it'
+);
+
+insert into feed.ranking_profiles (
+    profile_name, location_weight, tag_weight, engagement_weight, recency_weight, poster_weight,
+    collaborative_weight, content_weight, poster_affinity_weight, item_similarity_weight,
+    affinity_half_life, affinity_smoothing, history_half_life
+)
+values ('habits', 0, 0, 0, 0, 0, 0, 0, 0.75, 0.25, '45 days', 0.25, '90 days');
+
+delete from scored;
+select tests.ask('ann', 'habits');
+
+select is_near(
+    tests.component('ann', 'bicycle', 'poster_affinity_score'),
+    1.0 / 3,
+    'a quarter of a save over itself and the profile''s smoothing'
+);
+select is_near(
+    tests.component('ann', 'bicycle', 'score'), 0.25, 'what is weighed adds its contribution'
+);
+select is_near(
+    tests.component('ann', 'kayak', 'score'),
+    0.25 * (1 - exp(-0.125)),
+    'for both'
 );
 
 select is_empty(
@@ -172,7 +213,11 @@ select tests.ask('ann');
 
 select is(
     (
-        select sum(s.tag_score + s.collaborative_score + s.content_score)
+        select
+            sum(
+                s.tag_score + s.collaborative_score + s.content_score + s.poster_affinity_score
+                + s.item_similarity_score
+            )
         from scored as s
     ),
     0::double precision,
