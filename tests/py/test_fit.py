@@ -240,13 +240,12 @@ def test_folds_are_judged_on_what_came_later() -> None:
 
 
 def test_nothing_changes_unless_it_is_better() -> None:
-    # Choices by chance: what is learned from them does not help later.
-    rng = np.random.default_rng(5)
-    examples = made_up(groups=80)
-    chance = replace(examples, is_positive=rng.random(len(examples.values)) < 0.05)
-    found = learn(chance, PLANTED, trials=4)
-    assert found.value >= found.start_value
-    assert (found.ridge is None) == (found.value == found.start_value)
+    # What is true already: fits only add noise.
+    examples = made_up(groups=80, size=200)
+    kept = learn(examples, PLANTED, trials=4)
+    assert kept.ridge is None
+    assert kept.value == kept.start_value
+    assert kept.weights == pytest.approx(PLANTED)
     learned = learn(examples, np.roll(PLANTED, 3), trials=4)
     assert learned.value > learned.start_value
     assert learned.weights == pytest.approx(PLANTED, abs=0.07)
@@ -475,6 +474,7 @@ def test_a_name_that_cannot_be_used_is_refused_at_once(
 
 
 def test_who_may_not_write_is_told_before_the_work(scratch: psycopg.Connection) -> None:
+    scratch.execute("grant select on feed.ranking_profiles to service_role")
     scratch.execute("set role service_role")
     with pytest.raises(profile.Unwritable, match="may not write"):
         profile.check(scratch, "mine")

@@ -86,11 +86,15 @@ def check(connection: psycopg.Connection, name: str) -> None:
     ).fetchone()[0]
     if not known:
         raise Unwritable("the database has no feed.ranking_profiles.evaluation: bin/deploy")
-    allowed = connection.execute(
-        "select has_table_privilege('feed.ranking_profiles', 'select, insert')"
-    ).fetchone()[0]
+    user, allowed = connection.execute(
+        """
+        select
+            current_user,
+            has_table_privilege('feed.ranking_profiles', 'select')
+            and has_table_privilege('feed.ranking_profiles', 'insert')
+        """
+    ).fetchone()
     if not allowed:
-        (user,) = connection.execute("select current_user").fetchone()
         raise Unwritable(f"{user} may not write to feed.ranking_profiles")
     exists = connection.execute(
         "select exists (select from feed.ranking_profiles as p where p.profile_name = %s)", (name,)
