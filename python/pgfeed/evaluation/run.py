@@ -239,13 +239,18 @@ class _Judging:
         return self._model("random", "baseline", judged, [])
 
     def ablation(self) -> list[Model]:
-        """Each component of the asked profile left out, and each alone."""
+        """Each component that the asked profile weighs left out, and each there is alone."""
         found = []
-        with self._stages.stage("ablation", 2 * len(COMPONENTS)) as advance:
-            for prefix in ("without", "only"):
-                for place, component in enumerate(COMPONENTS):
-                    is_it = np.arange(len(COMPONENTS)) == place
-                    weights = np.where(is_it == (prefix == "only"), self._asked.weights, 0)
+        weighed = [
+            name for name, weight in zip(COMPONENTS, self._asked.weights, strict=True) if weight
+        ]
+        with self._stages.stage("ablation", len(weighed) + len(COMPONENTS)) as advance:
+            for prefix, components in (("without", weighed), ("only", COMPONENTS)):
+                for component in components:
+                    is_it = np.array(COMPONENTS) == component
+                    weights = np.where(is_it, 0, self._asked.weights)
+                    if prefix == "only":
+                        weights = is_it.astype(np.float64)
                     judged = models.judge_weights(self._asked, self._test, weights)
                     found.append(self._model(f"{prefix}_{component}", "ablation", [judged], []))
                     advance(1)
