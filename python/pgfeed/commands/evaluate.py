@@ -7,6 +7,7 @@ import click
 import psycopg
 
 from pgfeed.progress import Stages
+from pgfeed.signals import terminated_like_interrupted
 from pgfeed.staging import LoadRefused
 
 
@@ -69,10 +70,13 @@ def evaluate(
     server = Server(repository, home or Path(os.environ["PGFEED_HOME"]) / "evaluate")
     options = Options(trials, seeds, step_days, askers, skip, sessions, reuse)
     try:
-        world = (
-            data.synthetic(stages) if source == data.SYNTHETIC else data.read(Path(source), stages)
-        )
-        found = run(server, home is None, world, options, stages)
+        with terminated_like_interrupted():
+            world = (
+                data.synthetic(stages)
+                if source == data.SYNTHETIC
+                else data.read(Path(source), stages)
+            )
+            found = run(server, home is None, world, options, stages)
     except LoadRefused as refusal:
         raise click.ClickException(f"{refusal}\nNothing was evaluated.") from None
     except (TooLittle, FeedDiffers, psycopg.Error) as error:

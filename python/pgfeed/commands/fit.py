@@ -2,11 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import click
 import psycopg
 
 from pgfeed.progress import Stages
+from pgfeed.signals import terminated_like_interrupted
 from pgfeed.staging import LoadRefused
 
 
@@ -86,7 +84,7 @@ def fit(
     if home and not (home / "env").exists():
         raise click.ClickException(f"there is no instance in {home}: start one there, or none")
     try:
-        with stopped_like_interrupted():
+        with terminated_like_interrupted():
             if not dry_run:
                 with _connected() as connection:
                     profiles.check(connection, name)
@@ -147,17 +145,3 @@ def _replay(
 
 def _connected() -> psycopg.Connection:
     return psycopg.connect(autocommit=True, application_name="pgfeed fit")
-
-
-@contextmanager
-def stopped_like_interrupted() -> Iterator[None]:
-    """SIGTERM ends what is under way as Ctrl-C does, so that scratch databases go."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    former = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, former)

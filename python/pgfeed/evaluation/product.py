@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import psycopg
@@ -135,15 +136,23 @@ def ask(
     uids = [data.users[user]["user_uid"] for user in users.tolist()]
     chunks = [range(start, len(uids), sessions) for start in range(sessions)]
 
+    is_stopped = Event()
+
     def ask_some(rows: range) -> list[tuple[int, Answer]]:
         with server.connect(database) as connection:
             return [
                 (row, _answer(connection, int(users[row]), uids[row], profile, as_of, position))
                 for row in rows
+                if not is_stopped.is_set()
             ]
 
     with ThreadPoolExecutor(sessions) as pool:
-        answers = dict(pair for part in pool.map(ask_some, chunks) for pair in part)
+        try:
+            answers = dict(pair for part in pool.map(ask_some, chunks) for pair in part)
+        except BaseException:
+            # Or the pool would wait until everybody has been asked.
+            is_stopped.set()
+            raise
     yield from (answers[row] for row in range(len(uids)))
 
 

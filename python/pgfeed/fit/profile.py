@@ -21,6 +21,7 @@ from pgfeed.fit.trials import Learned
 from pgfeed.fit.weights import rounded
 
 DEFAULT = "default"
+SMALLEST_WEIGHT = 0.005
 PROFILE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
@@ -52,13 +53,16 @@ def of(weights: np.ndarray, parameters: Mapping[str, float]) -> Profile:
 def averaged(found: Sequence[Learned]) -> Profile:
     """The mean of what several seeds learned: luck in one of them counts for less.
 
-    Parameters are averaged in the logarithm and rounded to three digits.
+    Parameters are averaged in the logarithm and rounded to three digits. A weight of less than
+    SMALLEST_WEIGHT becomes 0: its component would be computed for nothing.
     """
+    weights = np.mean([learned.weights for learned in found], axis=0)
+    weights = np.where(weights < SMALLEST_WEIGHT, 0, weights)
     parameters = {
         name: float(f"{np.exp(np.mean([np.log(one.parameters[name]) for one in found])):.3g}")
         for name in found[0].parameters
     }
-    return of(np.mean([learned.weights for learned in found], axis=0), parameters)
+    return of(weights, parameters)
 
 
 def check(connection: psycopg.Connection, name: str) -> None:
@@ -82,11 +86,15 @@ def check(connection: psycopg.Connection, name: str) -> None:
     ).fetchone()[0]
     if not known:
         raise Unwritable("the database has no feed.ranking_profiles.evaluation: bin/deploy")
-    allowed = connection.execute(
-        "select has_table_privilege('feed.ranking_profiles', 'select, insert')"
-    ).fetchone()[0]
+    user, allowed = connection.execute(
+        """
+        select
+            current_user,
+            has_table_privilege('feed.ranking_profiles', 'select')
+            and has_table_privilege('feed.ranking_profiles', 'insert')
+        """
+    ).fetchone()
     if not allowed:
-        (user,) = connection.execute("select current_user").fetchone()
         raise Unwritable(f"{user} may not write to feed.ranking_profiles")
     exists = connection.execute(
         "select exists (select from feed.ranking_profiles as p where p.profile_name = %s)", (name,)

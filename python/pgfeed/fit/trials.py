@@ -1,6 +1,6 @@
 """What is chosen about a fit, by what it would have been worth: trials, judged forward in time.
 
-The first trial is the profile as it is, not fitted: if nothing is better, nothing changes. Half of
+The first trial is the profile as it is, not fitted: if no fit is better, nothing changes. Half of
 the others are a ridge and, every second time, other parameters of decays; each is worth what fits
 on earlier periods were worth for later ones, by NDCG@10 averaged over users. Other parameters are
 taken only if they win by more than the interval: a half-life that suits one season can ruin the
@@ -96,7 +96,7 @@ def learn(
         tried.append((setting := _drawn(decays, rng, number), forward.worth(setting)))
     setting, worth = _best(tried)
     weights = forward.fitted(setting, forward.groups).weights
-    if not has_order:
+    if not has_order and setting.ridge is not None:
         near = forward.decayed(setting.parameters)
         weights = _refined(near, forward.groups, weights, trials - 1 - fits, rng, tick)
     return Learned(
