@@ -175,7 +175,12 @@ def test_a_job_is_off_until_it_is_switched_on(instance: Instance, db: psycopg.Co
         db.execute("select jobs.schedule_all()")
         assert value(db, planned) == 1
         # A deployment leaves the operator's choice.
-        db.execute("update ops.source_files set sha256 = '0' where path = 'jobs/fit_profile.sql'")
+        db.execute(
+            """
+            update ops.source_files set sha256 = repeat('0', 64)
+            where path = 'jobs/fit_profile.sql'
+            """
+        )
         instance.bin("apply-code")
         assert value(db, "select is_enabled from jobs.schedules where job = 'fit_profile'")
     finally:

@@ -37,6 +37,7 @@ begin atomic
             lateral api.get_feed(
                 s.user_uid, s.sample_feed_length, p.profile_name, sampled_components.as_of
             ) as f
+        where p.is_offered
     ),
 
     buckets as (
@@ -83,4 +84,4 @@ end;
 
 comment on function analytics.sampled_components is
 'How the scores and component values are distributed over the feeds of sample_user_count users,
-every profile in turn. Of a profile whose feeds are all empty there is no row.';
+every profile that is offered in turn. Of a profile whose feeds are all empty there is no row.';

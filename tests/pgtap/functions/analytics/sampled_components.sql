@@ -9,6 +9,9 @@ select tests.user('bob');
 select tests.listing(n) from unnest(array['bicycle', 'kayak', 'tandem']) as n;
 insert into feed.ranking_profiles (profile_name, location_weight, tag_weight)
 values ('near', 0.45, 0);
+-- one that nobody may ask for is in no feed
+insert into feed.ranking_profiles (profile_name, is_offered)
+values ('lost', false);
 
 create temporary table sampled as
 select * from analytics.sampled_components(now());
