@@ -66,9 +66,9 @@ plot: ## the plot of feed latency against the number of listings, into docs/benc
 	@"$(B)/pgfeed" bench --plot
 
 .PHONY: scaling
-scaling: ## the plot of training against the number of users, into docs/benchmarks/
+scaling: ## [DATA="dir dir"]: the plot of training by users, and what may be left out
 	@"$(B)/install" --quiet
-	@"$(B)/pgfeed" bench --scaling
+	@"$(B)/pgfeed" bench --scaling $${DATA:+$$(printf ' --data %s' $$DATA)}
 
 .PHONY: docs
 docs: up ## write the pages of docs/ that come from the database's comments

@@ -90,20 +90,24 @@ STATES_OF_USERS = PAIRS.format(counts=COUNTS, condition=OF_USERS)
 PAIRS_OF_USERS = PAIRS.format(counts="", condition=OF_USERS)
 PAIRS_OF_LISTINGS = PAIRS.format(counts="", condition=OF_LISTINGS)
 
-# Users of whom the model knows nothing, first; then those who did much in the last day.
+# Users of whom the model knows nothing, first; then those who did much in the last day. What
+# posters do with their own listings makes no activity: then one is written anew for nothing.
 USERS_TO_UPDATE = """
 with recent as materialized (
     select
-        c.user_uid,
+        i.user_uid,
         sum(
             exp(
                 -ln(2::double precision)
-                * extract(epoch from $2::timestamptz - c.counted_at)::double precision
+                * extract(epoch from $2::timestamptz - i.created_at)::double precision
                 / $3::double precision
             )
         ) as activity
-    from feed.counted_interactions($2::timestamptz - interval '1 day', $2::timestamptz) as c
-    group by c.user_uid
+    from feed.user_interactions as i
+    where
+        i.created_at > $2::timestamptz - interval '1 day'
+        and i.created_at <= $2::timestamptz
+    group by i.user_uid
 ),
 
 wanted as materialized (

@@ -1,17 +1,21 @@
 """pgfeed coverage: what the feed reaches, counted and estimated."""
 
 import json
+import sys
 
 import numpy as np
 import psycopg
+import pytest
 
-from harness import Instance
+from harness import REPOSITORY, Instance, run
 from pgfeed.coverage import expected_distinct
 
 WORLD = """
 select setseed(0.5);
 insert into feed.users (user_uid, location)
 select gen_random_uuid(), ext.st_point(8.5, 47.4, 4326) from generate_series(1, 8);
+insert into feed.user_feed_preferences (user_uid, max_distance)
+select user_uid, 50 from feed.users;
 insert into feed.listings (title, location, expires_at)
 select
     'listing ' || n,
@@ -41,13 +45,21 @@ def test_what_only_some_were_asked_is_estimated_from_what_is_rare() -> None:
         assert found > (counts > 0).sum()
 
 
+def coverage(instance: Instance, database: str, *arguments: str) -> dict[str, dict]:
+    """What the command prints, by measure."""
+    environment = instance.environment | {
+        "PGDATABASE": database,
+        "PYTHONPATH": str(REPOSITORY / "python"),
+    }
+    done = run(sys.executable, "-m", "pgfeed", "coverage", *arguments, env=environment)
+    return {line["measure"]: line for line in map(json.loads, done.stdout.splitlines())}
+
+
 def test_the_command_says_what_is_reached(
     scratch: psycopg.Connection, instance: Instance, scratch_name: str
 ) -> None:
     scratch.execute(WORLD)
-    environment = {"PGDATABASE": scratch_name}
-    done = instance.bin("pgfeed", "coverage", "--users", "20", **environment)
-    found = {line["measure"]: line for line in map(json.loads, done.stdout.splitlines())}
+    found = coverage(instance, scratch_name, "--users", "20")
     assert set(found) == {
         "users_with_personalisation",
         "users_with_neighbors",
@@ -63,9 +75,7 @@ def test_the_command_says_what_is_reached(
     assert found["users_with_neighbors"]["covered_count"] == 0
 
 
-def test_the_command_says_so_where_there_is_nobody(
-    scratch: psycopg.Connection, instance: Instance, scratch_name: str
-) -> None:
-    done = instance.bin("pgfeed", "coverage", **{"PGDATABASE": scratch_name})
-    last = json.loads(done.stdout.splitlines()[-1])
+@pytest.mark.usefixtures("scratch")
+def test_the_command_says_so_where_there_is_nobody(instance: Instance, scratch_name: str) -> None:
+    last = coverage(instance, scratch_name)["listings_in_feeds"]
     assert (last["covered_count"], last["total_count"], last["share"]) == (0, 0, None)

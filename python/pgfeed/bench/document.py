@@ -79,7 +79,7 @@ COMPARISONS: dict[str, tuple[str, str, Callable[[Figure], bool]]] = {
     "ingest_hot": ("the same, all on one listing", "≥ 0.25", lambda f: f.ratio >= 0.25),
     "train_models_s": ("the daily training, in the server", "< 180", lambda f: f.value < 180),
     "train_peak_memory_mb": (
-        "the greatest resident size of its session (VmHWM)",
+        "its session's greatest own memory (RssAnon)",
         "< 2,048",
         lambda f: f.value < 2048,
     ),

@@ -70,7 +70,7 @@ class Bench:
     sizes: Sizes
     stages: Stages
     askers: dict[str, list[UUID]]
-    catalogue: Catalogue
+    catalogue: Catalogue | None
     notes: dict[str, Any] = field(default_factory=dict)
 
     def figure(self, name: str, value: float, unit: str, **rest: float) -> Figure:

@@ -38,6 +38,9 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "sql": feeds.against_plain_sql,
 }
 
+# Parts that ask no feeds: by themselves they need not wait for the choice of users.
+WITHOUT_USERS = {"train"}
+
 
 def measure(
     repository: Path,
@@ -57,7 +60,10 @@ def measure(
     server = Server(repository, home or homes / f"bench-{scale}")
     start(server, scale, is_own=home is None, rebuild=rebuild, stages=stages)
     with server.without_schedule():
-        bench = prepare(server, scale, stages)
+        if only and set(only) <= WITHOUT_USERS:
+            bench = Bench(server, scale, SIZES.get(scale, SIZES["small"]), stages, {}, None)
+        else:
+            bench = prepare(server, scale, stages)
         for name, part in PARTS.items():
             if not only or name in only:
                 yield from part(bench)

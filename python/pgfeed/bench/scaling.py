@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -22,8 +24,10 @@ from pgfeed import synth
 from pgfeed.bench.document import machine, number, replace_section
 from pgfeed.bench.training import in_turns
 from pgfeed.csv_layout import INTERACTION_TYPES
-from pgfeed.evaluation.metrics import values
-from pgfeed.evaluation.past import STRENGTH
+from pgfeed.evaluation.cutoffs import rolling
+from pgfeed.evaluation.data import Data, read
+from pgfeed.evaluation.metrics import ranks, values
+from pgfeed.evaluation.past import STRENGTH, past_at
 from pgfeed.progress import Stages
 from pgfeed.similarity import Neighbors, interest_matrix, leave_out, nearest_users
 
@@ -33,10 +37,22 @@ WINDOW_DAYS, HELD_OUT_DAYS = 180, 14
 DAY = 86_400_000_000
 NEIGHBORS, THREADS, PRODUCTS_PER_STEP = 50, 2, 10_000_000
 
-# Of the largest world. None: nothing is left out.
-LISTING_LIMITS = (None, 5000, 2000, 1000, 500, 200, 100)
-PAIR_MINIMUMS = (1, 5, 20, 50)
+# None: nothing is left out.
+LISTING_LIMITS = (None, 500, 200, 100, 50, 20, 10)
+PAIR_MINIMUMS = (2, 5, 10, 20)
 ASKERS = 2000
+# Of a real set, evenly over its last fifth.
+CUTOFFS = 6
+
+EFFECTS = (
+    "seconds",
+    "cpu_seconds",
+    "products",
+    "pairs_kept",
+    "neighbors_kept",
+    "users_with_neighbors",
+    "ndcg",
+)
 
 LINES = {
     "ours_s": "similarity stage",
@@ -74,8 +90,8 @@ def matrix_of(world: synth.World) -> sparse.csr_matrix:
     )
 
 
-def scaling(repository: Path, stages: Stages) -> None:
-    """Measures every size and the limits, and writes json, svg and the tables."""
+def scaling(repository: Path, sets: tuple[Path, ...], stages: Stages) -> None:
+    """Measures every size, and the limits on the largest world and on real sets; writes it down."""
     points = []
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "matrix.npz"
@@ -85,8 +101,12 @@ def scaling(repository: Path, stages: Stages) -> None:
                 sparse.save_npz(file, matrix_of(world), compressed=False)
             with stages.stage(f"similarity of {users:,} users"):
                 points.append(measured_apart(file))
+    limits = {}
     with stages.stage("what leaving out is worth"):
-        limits = effects(world, stages)
+        limits[f"synthetic, {USERS[-1]:,} users"] = effects([moment_of(world)], stages)
+        for folder in sets:
+            data = read(folder, stages)
+            limits[f"{data.name}, {len(data.users):,} users"] = effects(moments_of(data), stages)
     folder = repository / "docs/benchmarks"
     figures = {"points": points, "limits": limits}
     (folder / "training.json").write_text(json.dumps(figures, indent=1) + "\n")
@@ -94,7 +114,7 @@ def scaling(repository: Path, stages: Stages) -> None:
     document = repository / "docs/benchmarks.md"
     replace_section(document, "training", f"{machine()}\n\n{table(points)}")
     document = repository / "docs/analysts/vectors.md"
-    replace_section(document, "limits", f"{machine()}\n\n{limits_table(limits)}")
+    replace_section(document, "limits", f"{machine()}\n\n{limits_tables(limits)}")
 
 
 def measured_apart(file: Path) -> dict[str, float]:
@@ -121,12 +141,11 @@ def print_measured(file: str) -> None:
     peak = peak_mb()
     rounds = 3 if matrix.nnz < 3_000_000 else 1
     ours, bare = in_turns(matrix, NEIGHBORS, THREADS, PRODUCTS_PER_STEP, rounds, lambda: None)
-    touched = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
     point = {
         "users": matrix.shape[0],
         "listings": matrix.shape[1],
         "pairs": int(matrix.nnz),
-        "products": float((touched**2).sum()),
+        "products": products(matrix),
         "ours_s": ours["seconds"],
         "ours_cpu_s": ours["cpu_seconds"],
         "bare_s": bare["seconds"],
@@ -141,72 +160,110 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def effects(world: synth.World, stages: Stages) -> list[dict[str, float | str | None]]:
-    """Cost, neighbors kept and quality of each limit, on what was known before the last days."""
+@dataclass(frozen=True)
+class Moment:
+    """What was known at a moment, and what some did next with what was new to them.
+
+    matrix: (users, listings) with rows of unit length
+    users: (n,) those who did something; positives: n arrays of listings
+    is_candidate: (listings,) bool
+    """
+
+    matrix: sparse.csr_matrix
+    users: np.ndarray
+    positives: list[np.ndarray]
+    is_candidate: np.ndarray
+
+
+def moment_of(world: synth.World) -> Moment:
+    """Two weeks before a world's end: what some applied to or saved in them."""
     past, held_out = synth.hold_out(world, HELD_OUT_DAYS)
     matrix = matrix_of(past)
-    users, positives = askers(matrix, held_out)
-    exact = None
-    found = []
-    settings = [("listing_user_limit", limit, 1) for limit in LISTING_LIMITS]
-    settings += [("user_pair_minimum", None, minimum) for minimum in PAIR_MINIMUMS if minimum > 1]
-    for name, limit, minimum in settings:
-        limited = leave_out(matrix, limit, minimum)
-        began, cpu = time.perf_counter(), time.process_time()
-        neighbors = nearest_users(
-            limited, NEIGHBORS, threads=THREADS, products_per_step=PRODUCTS_PER_STEP
-        )
-        seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-        exact = exact or neighbors
-        touched = np.bincount(limited.indices, minlength=matrix.shape[1]).astype(np.float64)
-        found.append(
-            {
-                "parameter": name,
-                "value": limit if name == "listing_user_limit" else minimum,
-                "seconds": seconds,
-                "cpu_seconds": cpu,
-                "products": float((touched**2).sum()),
-                "pairs_kept": limited.nnz / matrix.nnz,
-                "neighbors_kept": kept_share(exact, neighbors),
-                "users_with_neighbors": float(np.mean(np.diff(neighbors.starts) > 0)),
-                "ndcg": ndcg(matrix, neighbors, users, positives),
-            }
-        )
-        stages.note(f"{name} {found[-1]['value']}: {found[-1]}")
-    return found
-
-
-def askers(
-    matrix: sparse.csr_matrix, held_out: synth.Events
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Some who applied or saved later, and to what of what they had not touched before."""
     wanted = np.isin(held_out.type, [synth.TYPES.index("apply"), synth.TYPES.index("save")])
     pairs = np.unique(np.stack([held_out.user[wanted], held_out.listing[wanted]]), axis=1)
     is_new = np.asarray(matrix[pairs[0], pairs[1]]).ravel() == 0
     pairs = pairs[:, is_new]
-    users = np.unique(pairs[0])
-    users = np.sort(np.random.default_rng(1).permutation(users)[:ASKERS])
-    return users, [pairs[1][pairs[0] == user] for user in users]
+    users = np.random.default_rng(1).permutation(np.unique(pairs[0]))[:ASKERS]
+    positives = [pairs[1][pairs[0] == user] for user in users]
+    return Moment(matrix, users, positives, past.listings.ends_at() > past.until)
 
 
-def ndcg(
-    matrix: sparse.csr_matrix,
-    neighbors: Neighbors,
-    users: np.ndarray,
-    positives: list[np.ndarray],
-) -> float:
-    """NDCG@10 of the collaborative score alone, over all listings new to the user."""
-    lengths = np.diff(matrix.indptr)
+def moments_of(data: Data) -> list[Moment]:
+    """Some cut-offs of a real set, as `pgfeed evaluate` has them."""
+    cutoffs = rolling(data)
+    moments = []
+    for place in np.unique(np.linspace(0, len(cutoffs) - 1, CUTOFFS).astype(int)):
+        cutoff = cutoffs[place]
+        past = past_at(data, cutoff)
+        interest = past.strength * (past.age < WINDOW_DAYS)
+        moments.append(
+            Moment(
+                interest_matrix(past.user, past.listing, interest, past.shape),
+                cutoff.askers,
+                [cutoff.listings[cutoff.users == user] for user in cutoff.askers],
+                (data.created_at <= cutoff.at) & (past.expires_at > cutoff.at),
+            )
+        )
+    return moments
+
+
+def effects(moments: list[Moment], stages: Stages) -> list[dict[str, Any]]:
+    """Cost, neighbors kept and quality of each limit, over all the moments."""
+    settings = [("listing_user_limit", limit, 1) for limit in LISTING_LIMITS]
+    settings += [("user_pair_minimum", None, minimum) for minimum in PAIR_MINIMUMS]
+    exact: list[Neighbors] = []
+    found = []
+    for name, limit, minimum in settings:
+        rows = []
+        for place, moment in enumerate(moments):
+            limited = leave_out(moment.matrix, limit, minimum)
+            began, cpu = time.perf_counter(), time.process_time()
+            neighbors = nearest_users(
+                limited, NEIGHBORS, threads=THREADS, products_per_step=PRODUCTS_PER_STEP
+            )
+            seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+            if len(exact) == place:
+                exact.append(neighbors)
+            rows.append(
+                (
+                    seconds,
+                    cpu,
+                    products(limited),
+                    limited.nnz / moment.matrix.nnz,
+                    kept_share(exact[place], neighbors),
+                    float(np.mean(np.diff(neighbors.starts) > 0)),
+                    ndcg(moment, neighbors),
+                )
+            )
+        means = dict(zip(EFFECTS, np.mean(rows, axis=0).tolist(), strict=True))
+        found.append(
+            {"parameter": name, "value": minimum if name == "user_pair_minimum" else limit} | means
+        )
+        stages.note(json.dumps(found[-1]))
+    return found
+
+
+def products(matrix: sparse.csr_matrix) -> float:
+    """Multiplications of the whole: Σ over the columns of the square of their pairs."""
+    touched = np.bincount(matrix.indices, minlength=matrix.shape[1]).astype(np.float64)
+    return float((touched**2).sum())
+
+
+def ndcg(moment: Moment, neighbors: Neighbors) -> float:
+    """Mean NDCG@10 of the collaborative score alone, over the candidates new to the user."""
+    chosen = (moment.matrix > 0).astype(np.float32)
     gains = []
-    for user, wanted in zip(users.tolist(), positives, strict=True):
+    for user, wanted in zip(moment.users.tolist(), moment.positives, strict=True):
         rows, similarities = neighbors.of(user)
-        scores = np.asarray(similarities @ (matrix[rows] > 0).astype(np.float32)).ravel()
-        scores[matrix.indices[matrix.indptr[user] : matrix.indptr[user + 1]]] = 0
-        ours = scores[wanted][:, None]
-        ranks = 1 + (scores > ours).sum(axis=1)
-        # Nothing is known of a listing without a score: it comes last.
-        ranks[ours[:, 0] <= 0] = len(lengths) + len(scores)
-        gains.append(values(ranks, is_cold=False)[1])
+        scores = np.where(moment.is_candidate, similarities @ chosen[rows], 0)
+        scores[chosen[user].indices] = 0
+        order = np.flatnonzero(scores)
+        # What has no score is behind all that has one.
+        places = {listing: place for place, listing in enumerate(order.tolist())}
+        known = np.array([places[at] for at in wanted.tolist() if at in places], dtype=np.int64)
+        found = ranks(scores[order], known)
+        missing = np.full(len(wanted) - len(known), len(scores))
+        gains.append(values(np.concatenate([found, missing]), is_cold=False)[1])
     return float(np.mean(gains))
 
 
@@ -262,18 +319,23 @@ def table(points: list[dict[str, float]]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def limits_table(limits: list[dict]) -> str:
-    """Each limit beside no limit."""
-    rows = [
-        "| parameter | value | similarity stage | processor | products | pairs kept |"
-        " exact neighbors kept | users with neighbors | NDCG@10 |",
-        "|---" * 9 + "|",
-    ]
-    rows += [
-        f"| `{f['parameter']}` | {'null' if f['value'] is None else format(f['value'], ',')} |"
-        f" {number(f['seconds'])} s | {number(f['cpu_seconds'])} s | {f['products']:.2e} |"
-        f" {f['pairs_kept']:.1%} | {f['neighbors_kept']:.1%} |"
-        f" {f['users_with_neighbors']:.1%} | {f['ndcg']:.4f} |"
-        for f in limits
-    ]
-    return "\n".join(rows) + "\n"
+def limits_tables(limits: dict[str, list[dict[str, Any]]]) -> str:
+    """Each limit beside no limit, a table a set."""
+    parts = []
+    for name, found in limits.items():
+        rows = [
+            f"{name[0].upper()}{name[1:]}:",
+            "",
+            "| parameter | value | processor | products | pairs kept | exact neighbors kept |"
+            " users with neighbors | NDCG@10 |",
+            "|---" * 8 + "|",
+        ]
+        rows += [
+            f"| `{f['parameter']}` | {'null' if f['value'] is None else format(f['value'], ',')} |"
+            f" {number(f['cpu_seconds'])} s | {f['products']:.2e} |"
+            f" {f['pairs_kept']:.1%} | {f['neighbors_kept']:.1%} |"
+            f" {f['users_with_neighbors']:.1%} | {f['ndcg']:.4f} |"
+            for f in found
+        ]
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)

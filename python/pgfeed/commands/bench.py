@@ -32,6 +32,12 @@ SCALES = ("tiny", "small", "medium")
     is_flag=True,
     help="Only the plot of training by users, and what leaving things out is worth.",
 )
+@click.option(
+    "--data",
+    multiple=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="With --scaling: measure leaving out on this set, too.",
+)
 @click.option("--only", multiple=True, help="Only these parts; see pgfeed.bench.run.PARTS.")
 def bench(
     scale: str,
@@ -40,6 +46,7 @@ def bench(
     document: bool,
     is_plot: bool,
     is_scaling: bool,
+    data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
     """Measure feeds, the gateway, other statements, the fold and writing, one JSON line a figure.
@@ -63,7 +70,7 @@ def bench(
     if is_scaling:
         from pgfeed.bench.scaling import scaling
 
-        scaling(repository, stages)
+        scaling(repository, data, stages)
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):
