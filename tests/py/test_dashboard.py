@@ -376,7 +376,7 @@ def test_filters(page: Page, ask: Callable) -> None:
     read(page)
     assert "days=7" in page.url
     assert len(tables(page, "rates")[0]) == len(ask(BY_DAY, 7))
-    page.get_by_label("Profile").select_option("default")
+    page.get_by_role("combobox", name="Profile").select_option("default")
     ((through,),) = ask(
         """
         select sum(click_count)::float / sum(impression_count) from analytics.feed_quality
@@ -390,7 +390,7 @@ def test_filters(page: Page, ask: Callable) -> None:
     page.reload()
     read(page)
     expect(page.get_by_role("radio", name="7 days")).to_be_checked()
-    expect(page.get_by_label("Profile")).to_have_value("default")
+    expect(page.get_by_role("combobox", name="Profile")).to_have_value("default")
     expect(page.locator("#rates strong").first).to_have_text(percent(through))
 
 
