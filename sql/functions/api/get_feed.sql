@@ -205,7 +205,9 @@ begin
                     b.recency_score,
                     b.poster_score,
                     b.collaborative_score,
-                    b.content_score
+                    b.content_score,
+                    b.poster_affinity_score,
+                    b.item_similarity_score
                 )
             ) as body
         offset 0

@@ -11,7 +11,8 @@ language sql
 immutable
 parallel safe
 return array[
-    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content'
+    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content',
+    'poster_affinity', 'item_similarity'
 ];
 
 comment on function feed.component_names is

@@ -14,7 +14,9 @@ create or replace function feed.ticket_components(
     recency_score double precision,
     poster_score double precision,
     collaborative_score double precision,
-    content_score double precision
+    content_score double precision,
+    poster_affinity_score double precision,
+    item_similarity_score double precision
 )
 returns text
 language sql
@@ -26,7 +28,9 @@ return feed.component_code(location_score)
 || feed.component_code(recency_score)
 || feed.component_code(poster_score)
 || feed.component_code(collaborative_score)
-|| feed.component_code(content_score);
+|| feed.component_code(content_score)
+|| feed.component_code(poster_affinity_score)
+|| feed.component_code(item_similarity_score);
 
 comment on function feed.ticket_components is
 'feed.component_code of each component, one after the other, in the order of
