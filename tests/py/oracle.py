@@ -241,12 +241,17 @@ class Oracle:
     def item_similarity(
         self, history: list[tuple[UUID, float, timedelta]], limit: int = 100
     ) -> dict[UUID, float]:
-        """1 - e^-x, x the similarity to the latest choices, halved every 30 days."""
+        """The mean similarity to the latest choices, each halved every 180 days."""
+        latest = [
+            (chosen, interest * 0.5 ** (age / timedelta(days=180)))
+            for chosen, interest, age in history[:limit]
+        ]
         sums: dict[UUID, float] = defaultdict(float)
-        for chosen, interest, age in history[:limit]:
+        for chosen, weight in latest:
             for listing_id, similarity in self.related[chosen]:
-                sums[listing_id] += similarity * interest * 0.5 ** (age / timedelta(days=30))
-        return {listing_id: -math.expm1(-total) for listing_id, total in sums.items()}
+                sums[listing_id] += similarity * weight
+        total = sum(weight for _, weight in latest)
+        return {listing_id: found / total for listing_id, found in sums.items()}
 
     def content(self, user: UUID, wishes: Preferences, listing_id: UUID) -> float:
         if not wishes.personalization:

@@ -1,16 +1,20 @@
 -- How well a listing goes with what the user chose, as a fraction.
 --
--- More of the same adds less and less. The exponent is capped, since float8 refuses to
--- underflow.
+-- A mean and not a sum: the sum over a long history is near its end for everything, and then
+-- no longer says what goes best.
 --
 -- Called by   feed.item_similarities
 
-create or replace function feed.item_similarity_score(similarity double precision)
+create or replace function feed.item_similarity_score(
+    similarity double precision,
+    weight double precision
+)
 returns double precision
 language sql
 immutable
 parallel safe
-return 1 - exp(-least(similarity, 600));
+return least(1, coalesce(similarity / nullif(weight, 0), 0));
 
 comment on function feed.item_similarity_score is
-'1 − e^(−x), in [0,1], of the summed similarity x to what the user chose.';
+'Σ weight · similarity over Σ weight, in [0,1]: the mean similarity of the user''s choices to a
+listing, and 0 without a choice.';

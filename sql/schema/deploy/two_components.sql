@@ -27,7 +27,7 @@ alter column poster_affinity_weight set default 0,
 alter column item_similarity_weight set default 0,
 alter column affinity_half_life set default '90 days',
 alter column affinity_smoothing set default 1,
-alter column history_half_life set default '30 days',
+alter column history_half_life set default '180 days',
 alter column history_limit set default 100;
 
 update feed.ranking_profiles set

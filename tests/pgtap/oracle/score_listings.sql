@@ -326,10 +326,12 @@ components as (
             where h.name = e.name and t.poster = e.poster
         ), 0) as poster_affinity_score,
         coalesce((
-            select 1 - exp(-sum(h.interest * 2 ^ (-h.days / 20) * s.similarity))
+            select
+                sum(h.interest * 2 ^ (-h.days / 20) * coalesce(s.similarity, 0))
+                / sum(h.interest * 2 ^ (-h.days / 20))
             from choices as h
-            inner join similar_things as s on h.thing = s.name
-            where h.name = e.name and s.goes_with = e.thing and h.place <= 12
+            left join similar_things as s on h.thing = s.name and s.goes_with = e.thing
+            where h.name = e.name and h.place <= 12
         ), 0) as item_similarity_score
     from eligible as e
     where e.max_distance is null or e.km is null or e.km <= e.max_distance

@@ -106,7 +106,7 @@ from (
     ('kayak', 'poster_affinity_score', 0, 'no poster to be used to'),
     ('kayak', 'poster_choice_count', 0, 'nor to choose from'),
     ('kayak', 'similar_choice_count', 1, 'it goes with the ticket'),
-    ('kayak', 'item_similarity_score', 0.03076676552365587, '1 − exp(−0.5 · 0.5 · 2^(−90/30))'),
+    ('kayak', 'item_similarity_score', 0.5, 'as much as with the only choice'),
     ('anything', 'location_score', 0.5, 'remote'),
     ('anything', 'tag_score', 1.0 / 3, 'one tag of three'),
     ('anything', 'recency_score', 0.25, 'two half-lives old'),
@@ -190,7 +190,7 @@ select is_near(
 );
 select is_near(
     tests.component('ann', 'kayak', 'score'),
-    0.25 * (1 - exp(-0.125)),
+    0.25 * 0.5,
     'for both'
 );
 
