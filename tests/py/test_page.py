@@ -587,6 +587,32 @@ def test_with_the_keyboard_alone(
     assert deeds(db, user, looks=True)["Walk number 2", "view"] >= 1
 
 
+def test_the_score_shows_what_the_profile_weighs(
+    here: Town, enter: Callable[..., Page], db: psycopg.Connection
+) -> None:
+    user = here.user()
+    some_listings(here, 2)
+    here.track(user, here.listing("Chosen before"), "save")
+    weigh = (
+        "update feed.ranking_profiles set tag_weight = {}, poster_affinity_weight = {},"
+        " item_similarity_weight = {} where profile_name = 'default'"
+    )
+    db.execute(weigh.format(0, 0.15, 0.05))
+    try:
+        page = enter(user)
+        of_known_poster = card(page, "Walk number 1")
+        press(of_known_poster, "Score")
+        expect(of_known_poster.locator("dt")).to_have_count(8)
+        expect(of_known_poster).to_contain_text("A poster you chose before")
+        expect(of_known_poster).to_contain_text("Goes with what you chose lately")
+        expect(of_known_poster).not_to_contain_text("Tags you like")
+        shown = sum(float(text) for text in of_known_poster.locator("dd strong").all_inner_texts())
+        assert shown == pytest.approx(100 * here.feed(user)[0]["score"], abs=0.4)
+        expect(of_known_poster.locator(".bar [data-part=poster_affinity]")).to_have_count(1)
+    finally:
+        db.execute(weigh.format(0.2, 0, 0))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_stands_in_anybodys_way(
     here: Town, enter: Callable[..., Page], scheme: str, visitor: Visitor

@@ -1,7 +1,7 @@
 -- api.get_feed: limits, order, exclusions, rights
 
 begin;
-select plan(53);
+select plan(57);
 
 select tests.user('ann', lat => 47, lon => 8, preferred_tags => '{bike,jazz}');
 select tests.user('bob');
@@ -395,6 +395,66 @@ select is(
     ),
     'posted just now',
     'and its reasons'
+);
+
+-- a profile that weighs what the user chose
+reset role;
+insert into feed.ranking_profiles (
+    profile_name, location_weight, tag_weight, engagement_weight, recency_weight, poster_weight,
+    collaborative_weight, content_weight, poster_affinity_weight, item_similarity_weight
+)
+values ('loyal', 0, 0, 0, 0, 0, 0, 0, 1, 0), ('habits', 0, 0, 0, 0, 0, 0, 0, 0.25, 0.75);
+select tests.user('gus');
+select tests.listing('old one', poster => 'pam', created_at => '2026-01-01', status => 'closed')
+from tests.poster('pam');
+select tests.listing('by pam', poster => 'pam', created_at => '2026-05-01');
+select tests.listing('like it', created_at => '2026-05-01');
+select tests.interaction('gus', 'old one', 'apply', '2026-05-31 12:00:01Z');
+select tests.goes_with('old one', '{like it}', '{1}');
+select tests.act_as_service();
+
+select results_eq(
+    $$
+    select title, round(score::numeric, 9), components -> 'poster_affinity' ->> 'value', reason
+    from api.get_feed(tests.user_uid('gus'), 1, 'loyal', '2026-05-31 12:00:01Z')
+    $$,
+    $$values ('by pam', 0.5, '0.5', 'you chose 1 listing of this poster')$$,
+    'what the user chose of a poster counts where the profile weighs it'
+);
+select is(
+    (
+        select array_agg(k order by k)
+        from api.get_feed(tests.user_uid('gus'), 1, 'loyal', '2026-05-31 12:00:01Z') as f
+        cross join lateral jsonb_object_keys(f.components) as k
+        where k like '%\_%'
+    ),
+    '{poster_affinity}',
+    'and only then it is shown'
+);
+select results_eq(
+    $$
+    select title, round(score::numeric, 9), reason
+    from api.get_feed(tests.user_uid('gus'), 2, 'habits', '2026-05-31 12:00:01Z')
+    $$,
+    $$
+    values
+    ('like it', 0.75, 'goes with 1 listing you chose lately'),
+    ('by pam', 0.125, 'you chose 1 listing of this poster')
+    $$,
+    'both have their facts'
+);
+reset role;
+insert into feed.user_feed_preferences (user_uid, personalization_enabled)
+values (tests.user_uid('gus'), false);
+select tests.act_as_service();
+
+select is(
+    (
+        select max(f.score)
+        from api.get_feed(tests.user_uid('gus'), 200, 'habits', '2026-05-31 12:00:01Z') as f
+    ),
+    0::double precision,
+    'with personalization off they are 0'
 );
 
 -- the profile of an experiment
