@@ -89,7 +89,8 @@ class ItemSimilarity:
         seed: int = 0,
         tick: Callable[[], object] = lambda: None,
     ) -> None:
-        """
+        """Prepares the product, and finds what becomes 1.
+
         users, listings: (n_pairs,) int32, each pair once
         interest: (n_pairs,) in [0, 1]; pairs with 0 were not chosen
         is_target: (n_listings,) bool, what may be a neighbor

@@ -274,9 +274,7 @@ def read_listings(database: Database, pages_per_read: int) -> ListingFacts:
     return reader.facts().by_listing_no()
 
 
-def read_is_open(
-    database: Database, settings: Settings, listing_nos: np.ndarray
-) -> np.ndarray:
+def read_is_open(database: Database, settings: Settings, listing_nos: np.ndarray) -> np.ndarray:
     """(n,) bool: which of the listings (ascending) are open at the clock."""
     is_open = np.zeros(len(listing_nos), bool)
     for first, last in _page_ranges(database, "feed.listings", settings.pages_per_read):

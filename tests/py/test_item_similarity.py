@@ -184,11 +184,12 @@ def test_the_work_can_be_stopped_between_steps():
         if ticks == 40:
             raise Stopped
 
+    def work():
+        dense = np.ones((30, 50), np.float32)
+        neighbors_of(similarity_of(dense, products_per_step=1500, tick=tick))
+
     with pytest.raises(Stopped):
-        similarity = similarity_of(
-            np.ones((30, 50), np.float32), products_per_step=1500, tick=tick
-        )
-        neighbors_of(similarity)
+        work()
     assert ticks == 40
 
 

@@ -326,9 +326,7 @@ def test_a_listing_deleted_during_the_training_has_no_neighbors(
     assert one(world, "select count(*) from ml.listing_neighbors where listing_no = 4") == 0
 
 
-def test_a_deleted_listing_takes_its_neighbors_along(
-    world: psycopg.Connection, clock: str
-) -> None:
+def test_a_deleted_listing_takes_its_neighbors_along(world: psycopg.Connection, clock: str) -> None:
     train_inside(world, clock)
     assert one(world, "select count(*) from ml.listing_neighbors where listing_no = 4") == 1
     with world.transaction():

@@ -84,10 +84,10 @@ select
         p.setting || ' is refused'
     )
 from unnest(array[
-    'listing_neighbor_count = 201', 'listing_neighbor_user_minimum = 0',
-    'listing_popularity_power = 1.1', 'listing_popularity_power = -0.1',
-    'listing_history_limit = 1'
-]) as p (setting);
+        'listing_neighbor_count = 201', 'listing_neighbor_user_minimum = 0',
+        'listing_popularity_power = 1.1', 'listing_popularity_power = -0.1',
+        'listing_history_limit = 1'
+    ]) as p (setting);
 
 select
     throws_ok(

@@ -33,7 +33,8 @@ select results_eq(
     'each neighbor is a row'
 );
 
-delete from feed.listings where listing_id = tests.listing_id('helmet');
+delete from feed.listings
+where listing_id = tests.listing_id('helmet');
 
 select results_eq(
     'pairs',
