@@ -17,8 +17,8 @@ select lives_ok('select from analytics.trending_listings', 'it sees what trends'
 select results_eq(
     'select job from analytics.job_health order by job',
     $$
-    values ('keep_house'), ('refresh_analytics'), ('refresh_engagement'), ('refresh_trending'),
-    ('train_models'), ('update_models')
+    values ('fit_profile'), ('keep_house'), ('refresh_analytics'), ('refresh_engagement'),
+    ('refresh_trending'), ('train_models'), ('update_models')
     $$,
     'it sees how the jobs fare'
 );

@@ -1,7 +1,7 @@
 -- What the tables themselves refuse, whoever writes.
 
 begin;
-select plan(95);
+select plan(105);
 
 select tests.user('ann');
 select tests.poster('pat');

@@ -48,11 +48,13 @@ select results_eq(
     $$select job, state, duration, is_over_target from analytics.job_health order by job$$,
     $$
     values
-    ('keep_house', 'failed', null::interval, null::boolean),
+    ('fit_profile', null, null::interval, null::boolean),
+    ('keep_house', 'failed', null, null),
     ('refresh_analytics', null, null, null),
     ('refresh_engagement', null, null, null),
     ('refresh_trending', 'finished', '1 second', false),
-    ('train_models', 'finished', '20 minutes', true)
+    ('train_models', 'finished', '20 minutes', true),
+    ('update_models', null, null, null)
     $$,
     'the latest run of each job, whether over its target, failed, or none yet'
 );
