@@ -237,7 +237,7 @@ def _write_user_vectors(
         world.facts,
         vectors,
         tag_limit=settings.preference_tag_limit,
-        rows_per_step=max(1, settings.rows_per_step // 10),
+        rows_per_step=max(1, settings.rows_per_step // 20),
     )
     for first, part in steps:
         users = slice(first, first + len(part.tag_preferences))

@@ -259,7 +259,9 @@ def stopping(bench: Bench) -> Iterator[Figure]:
     with database.connection, bench.stages.stage("training, looking for pauses"):
         train_model(database, "now", stages)
     for name, seconds in stages.longest.items():
-        yield bench.figure(f"train_pause_{name.replace(' ', '_')}_s", seconds, "s")
+        stage = name.replace(" ", "_")
+        yield bench.figure(f"train_pause_{stage}_s", seconds, "s")
+        yield bench.figure(f"train_pause_{stage}_cpu_s", stages.longest_cpu[name], "s")
     yield bench.figure("train_longest_pause_s", max(stages.longest.values()), "s")
     # Of all threads: on a machine that does something else, the wall clock says too much.
     yield bench.figure("train_longest_pause_cpu_s", max(stages.longest_cpu.values()), "s")
