@@ -53,6 +53,8 @@ select results_eq(
         and not c.relispartition
         and a.attnum > 0
         and a.attname ~ '(user|poster|neighbor|member)_?(uid|no|nos|uids)$'
+        -- its neighbors are listings
+        and a.attrelid <> 'ml.listing_neighbors'::regclass
         -- The listings once more, as the engine packs them: they follow within minutes.
         and c.oid not in (
             'feed.listing_blocks'::regclass, 'feed.listing_changes'::regclass
