@@ -21,6 +21,7 @@ ERRORS = """
 401 nobody       POST  rpc/get_feed             {}
 403 user         POST  rpc/get_feed             {"user_uid": "{other}"}
 404 service_role POST  rpc/get_feed             {"user_uid": "{none}"}
+409 service_role POST  rpc/get_feed             {"user_uid": "{me}", "profile": "not_offered"}
 400 service_role POST  rpc/explain_listing      {"listing_id": "{open}"}
 401 nobody       POST  rpc/explain_listing      {"listing_id": "{open}"}
 403 user         POST  rpc/explain_listing      {"listing_id": "{open}", "user_uid": "{other}"}
@@ -75,6 +76,19 @@ def lines() -> Iterator[tuple[int, str, str, str, str]]:
         yield int(status), caller, method, path, body[0] if body else ""
 
 
+@pytest.fixture
+def not_offered(instance: Instance) -> Iterator[None]:
+    """A ranking profile that may not be used."""
+    with instance.connect() as connection:
+        connection.execute(
+            "insert into feed.ranking_profiles (profile_name, is_offered)"
+            " values ('not_offered', false)"
+        )
+        yield
+        connection.execute("delete from feed.ranking_profiles where profile_name = 'not_offered'")
+
+
+@pytest.mark.usefixtures("not_offered")
 def test_the_errors_are_those_of_the_reference(
     here: Town, refused: Callable, instance: Instance
 ) -> None:
