@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -46,15 +46,19 @@ def preferences(
     *,
     tag_limit: int,
     rows_per_step: int,
+    tick: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[int, Preferences]]:
     """Yields (first row, preferences of the rows from there), rows_per_step at most.
 
     weights: (n_users, n_listings) float32, decayed, dismissals negative
     listing_vectors: (n_listings, dimensions) float32, NaN rows for listings without one
     tag_limit: tags kept a user, of the strongest liked and of the strongest disliked each
+    tick: called before the first part, which may raise to stop
     """
     vectors = np.nan_to_num(listing_vectors, nan=0.0)
+    tick()
     bears = _bears(facts)
+    tick()
     quoted = [json.dumps(tag, ensure_ascii=False) for tag in sorted(facts.tags)]
     for first in range(0, weights.shape[0], rows_per_step):
         part = weights[first : first + rows_per_step]

@@ -238,6 +238,7 @@ def _write_user_vectors(
         vectors,
         tag_limit=settings.preference_tag_limit,
         rows_per_step=max(1, settings.rows_per_step // 20),
+        tick=database.tick,
     )
     for first, part in steps:
         users = slice(first, first + len(part.tag_preferences))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,7 @@ from scipy import sparse
 
 from pgfeed import synth
 from pgfeed.bench.document import machine, number, replace_section
-from pgfeed.bench.training import in_turns
+from pgfeed.bench.training import Process, in_turns
 from pgfeed.csv_layout import INTERACTION_TYPES
 from pgfeed.evaluation.cutoffs import rolling
 from pgfeed.evaluation.data import Data, read
@@ -157,7 +156,8 @@ def print_measured(file: str) -> None:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """VmHWM; what getrusage says is that of the process which made this one, if it was greater."""
+    return Process(os.getpid()).memory_mb("VmHWM")
 
 
 @dataclass(frozen=True)
