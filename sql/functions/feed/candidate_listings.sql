@@ -45,7 +45,7 @@ begin atomic
         s.matched_tag_count,
         u.has_inferred_tags,
         coalesce(k.neighbor_count, 0),
-        coalesce(a.choice_count, 0),
+        coalesce(f.choice_count, 0),
         coalesce(i.choice_count, 0),
         s.location_score,
         s.tag_score,
@@ -89,7 +89,7 @@ begin atomic
         candidate_listings.user_uid,
         candidate_listings.profile_name,
         candidate_listings.as_of
-    ) as a on l.poster_uid = a.poster_uid
+    ) as f on l.poster_uid = f.poster_uid
     left join feed.item_similarities(
         candidate_listings.user_uid,
         candidate_listings.profile_name,
@@ -136,7 +136,7 @@ begin atomic
                 coalesce(o.poster_score, feed.poster_score(null, 0, 0, 0)) as poster_score,
                 coalesce(k.score, 0) as collaborative_score,
                 feed.content_score(u.feature_vector, v.feature_vector) as content_score,
-                coalesce(a.score, 0) as poster_affinity_score,
+                coalesce(f.score, 0) as poster_affinity_score,
                 coalesce(i.score, 0) as item_similarity_score
             from (
                 select feed.matched_tag_count(u.tags, l.tags) as matched_tag_count

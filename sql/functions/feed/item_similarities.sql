@@ -38,7 +38,7 @@ begin atomic
         n.listing_no,
         feed.item_similarity_score(
             sum(h.weight * n.similarity::double precision),
-            (select sum(a.weight) from history as a)
+            (select sum(e.weight) from history as e)
         ),
         count(*)::integer
     from history as h

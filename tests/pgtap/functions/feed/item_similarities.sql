@@ -1,4 +1,4 @@
--- feed.item_similarities: the mean similarity of the latest choices, by interest · 2^(−age / half-life)
+-- feed.item_similarities: the mean similarity of the latest choices, weighted by interest and age
 
 begin;
 select plan(16);
