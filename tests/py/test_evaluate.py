@@ -16,7 +16,17 @@ from scipy import sparse
 
 from harness import REPOSITORY, Instance, run
 from pgfeed import load, synth
-from pgfeed.evaluation import baselines, cutoffs, data, known, metrics, models, product, tuning
+from pgfeed.evaluation import (
+    baselines,
+    cutoffs,
+    data,
+    known,
+    metrics,
+    models,
+    product,
+    report,
+    tuning,
+)
 from pgfeed.evaluation.asked import Asked
 from pgfeed.evaluation.past import Past, distance_km, past_at
 from pgfeed.load import BadInput
@@ -455,6 +465,39 @@ def test_answers_are_reused_and_nothing_is_left(
     with instance.connect("postgres") as connection:
         left = "select count(*) from pg_database where datname like 'evaluate\\_%'"
         assert connection.execute(left).fetchone() == (0,)
+
+
+def test_the_document_says_by_how_much_learned_is_above_each_baseline(tmp_path: Path) -> None:
+    def model(name: str, kind: str, ndcg: list[float]) -> report.Model:
+        values = np.tile(np.array(ndcg)[:, np.newaxis], len(metrics.METRICS))
+        return report.Model(name, kind, values, 0.5, [{"half_life": 3.0}])
+
+    found = [
+        model("default", "ours", [0.2, 0.4]),
+        model("learned", "ours", [0.5, 0.7]),
+        model("popular", "baseline", [0.4, 0.6]),
+        model("als", "baseline", [0.7, 0.9]),
+        model("only_tag", "ablation", [0.1, 0.1]),
+    ]
+    facts = dict.fromkeys(
+        ("users", "pairs", "cutoffs", "cold_pairs", "positives", "unborn_share", "removed_share"),
+        1.0,
+    )
+    page = tmp_path / "docs/evaluation.md"
+    page.parent.mkdir()
+    page.write_text(
+        "Before.\n\n<!-- towns: written by the bench -->\n<!-- towns: end -->\n\nAfter.\n"
+    )
+    report.document(report.Report("towns", facts, found, seed=1), tmp_path)
+    text = page.read_text()
+    assert text.startswith("Before.") and text.endswith("After.\n")
+    assert (
+        "NDCG@10 of `learned` less that of each baseline: popular +0.100 [+0.100, +0.100];"
+        " als -0.200 [-0.200, -0.200].\n" in text
+    )
+    assert "| learned | 0.600 | 0.600 [0.500, 0.700] |" in text
+    assert "- als: half_life 3" in text
+    assert (tmp_path / "docs/evaluation/towns.svg").exists()
 
 
 # --- refusals ---------------------------------------------------------------------------------
