@@ -11,6 +11,8 @@ import httpx
 import pytest
 
 from harness import clean_environment, run
+from pgfeed.commands.feed import headings
+from pgfeed.components import COMPONENTS
 
 NOBODY = 65534
 
@@ -78,8 +80,17 @@ def test_demo_twice(clone: Clone) -> None:
 
     second = clone.make("demo")
     assert "best first" in second.stdout
+    assert "loca  tag  enga  rece  post  coll  cont  why" in second.stdout
     assert "making a small world" not in second.stderr
     assert clone.listings() == before
 
     doctor = clone.make("doctor")
     assert "WRONG" not in doctor.stdout
+
+
+def test_a_feed_has_a_column_for_each_component_that_it_weighs() -> None:
+    rows = [{"components": dict.fromkeys(COMPONENTS[:7])}]
+    assert list(headings(rows)) == list(COMPONENTS[:7])
+    rows.append({"components": dict.fromkeys(COMPONENTS)})
+    assert list(headings(rows)) == list(COMPONENTS)
+    assert len(set(headings(rows).values())) == len(COMPONENTS)

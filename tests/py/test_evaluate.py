@@ -16,6 +16,7 @@ from scipy import sparse
 
 from harness import REPOSITORY, Instance, run
 from pgfeed import load, synth
+from pgfeed.components import COMPONENTS
 from pgfeed.evaluation import (
     baselines,
     cutoffs,
@@ -414,8 +415,8 @@ def test_a_run_prints_every_figure(figures: list[dict]) -> None:
     )
     names = {baseline.name for baseline in baselines.BASELINES} | {"default", "learned", "random"}
     # What the default profile does not weigh cannot be left out.
-    names |= {f"without_{name}" for name in product.COMPONENTS[:7]}
-    names |= {f"only_{name}" for name in product.COMPONENTS}
+    names |= {f"without_{name}" for name in COMPONENTS[:7]}
+    names |= {f"only_{name}" for name in COMPONENTS}
     for name in names:
         for metric in ("recall@20", "ndcg@10", "mrr"):
             figure = alone[name, metric]
@@ -452,7 +453,7 @@ def test_the_components_rank_as_get_feed_does(instance: Instance, output: str) -
             assert ours.tolist() == theirs.tolist()
     assert asked.values.min() >= 0 and asked.values.max() <= 1
     # The undated ratings of the two posters are not known: all posters are alike.
-    poster = asked.values[:, product.COMPONENTS.index("poster")]
+    poster = asked.values[:, COMPONENTS.index("poster")]
     assert poster.min() == poster.max()
 
 

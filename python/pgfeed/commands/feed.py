@@ -8,19 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from pgfeed.components import COMPONENTS
 from pgfeed.instance import Instance, signed_token
-
-COMPONENTS = (
-    "location",
-    "tag",
-    "engagement",
-    "recency",
-    "poster",
-    "collaborative",
-    "content",
-    "poster_affinity",
-    "item_similarity",
-)
 
 # Somebody whom the feed can know: active, with a home, and not opted out.
 SOMEBODY = """
@@ -44,19 +33,29 @@ def somebody() -> str:
     return str(row[0])
 
 
+def headings(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """A column for each component that the profile weighs: four letters of its last word."""
+    return {
+        name: name.rpartition("_")[2][:4]
+        for name in COMPONENTS
+        if any(name in row["components"] for row in rows)
+    }
+
+
 def feed_table(rows: list[dict[str, Any]]) -> Table:
     """The feed with what each component contributed, in points of a hundred."""
+    components = headings(rows)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("#", justify="right")
     table.add_column("listing", max_width=34)
     table.add_column("km", justify="right")
     table.add_column("score", justify="right", style="bold")
-    for name in COMPONENTS:
-        table.add_column(name[:4], justify="right")
+    for heading in components.values():
+        table.add_column(heading, justify="right")
     table.add_column("why", overflow="fold")
     for row in rows:
         distance = row["distance_km"]
-        parts = (row["components"].get(name, {}).get("contribution") for name in COMPONENTS)
+        parts = (row["components"].get(name, {}).get("contribution") for name in components)
         table.add_row(
             str(row["rank"]),
             row["title"],
@@ -84,6 +83,7 @@ def feed(user_uid: object | None, limit: int) -> None:
     console.print(f"Feed of user {user}: {len(rows)} listings, best first")
     if rows:
         console.print(feed_table(rows))
-        console.print("Columns loca to cont: points of a hundred from each component.")
+        first, *_, last = headings(rows).values()
+        console.print(f"Columns {first} to {last}: points of a hundred from each component.")
     console.print(f'\nTry:  curl -H "Authorization: Bearer $(make -s token USER_UID={user})" \\')
     console.print(f'           "{instance.url}/api/v1/feed?user_uid={user}&limit=50"')

@@ -13,10 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from pgfeed.evaluation.cutoffs import Cutoff
-from pgfeed.evaluation.product import Answer
-
-MEASURES = ("values", "distance_km", "age_days")
-"""Of each candidate, as an Answer has them."""
+from pgfeed.evaluation.product import MEASURES, Answer
 
 
 @dataclass(frozen=True)

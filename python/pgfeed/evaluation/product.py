@@ -24,23 +24,13 @@ import psycopg
 from pgfeed import load
 from pgfeed.bench.server import Server
 from pgfeed.commands.train import RANKING_JOBS, run_job
+from pgfeed.components import COMPONENTS
 from pgfeed.evaluation import known
 from pgfeed.evaluation.cutoffs import Cutoff
 from pgfeed.evaluation.data import Data, instant
 from pgfeed.progress import Stages
 
 TEMPLATE = "pgfeed_evaluate"
-COMPONENTS = (
-    "location",
-    "tag",
-    "engagement",
-    "recency",
-    "poster",
-    "collaborative",
-    "content",
-    "poster_affinity",
-    "item_similarity",
-)
 FEED_ROWS = 200
 """As many as get_feed gives at once: how deep the rank of a positive is known."""
 
@@ -56,7 +46,8 @@ _CANDIDATE = np.dtype(
         ("score", ">f8"),
     ]
 )
-_KEPT = ("values", "distance_km", "age_days")
+MEASURES = ("values", "distance_km", "age_days")
+"""Of each candidate: fields of an Answer, and of _CANDIDATE."""
 
 
 class FeedDiffers(Exception):
@@ -182,7 +173,7 @@ def _answer(
     )
     require_same(listings, scored["score"].astype(np.float64), feed, user_uid)
     order = np.argsort(listings)
-    columns = (scored[name][order].astype(np.float64) for name in _KEPT)
+    columns = (scored[name][order].astype(np.float64) for name in MEASURES)
     return Answer(user, listings[order], *columns, feed)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import psycopg
 
 from pgfeed.bench.server import Server
+from pgfeed.components import COMPONENTS
 from pgfeed.evaluation import known, metrics, models, product, tuning
 from pgfeed.evaluation.asked import Asked, Collector
 from pgfeed.evaluation.baselines import BASELINES, Baseline
@@ -17,7 +18,6 @@ from pgfeed.evaluation.cutoffs import Cutoff, TooLittle, rolling
 from pgfeed.evaluation.data import Data
 from pgfeed.evaluation.models import Judged
 from pgfeed.evaluation.past import Past, past_at
-from pgfeed.evaluation.product import COMPONENTS
 from pgfeed.evaluation.report import Model, Report
 from pgfeed.fit import replay as fitting
 from pgfeed.fit.trials import Learned, learn

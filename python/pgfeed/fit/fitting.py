@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pgfeed.components import COMPONENTS
 from pgfeed.evaluation import metrics, models
 from pgfeed.evaluation.asked import Asked
 from pgfeed.evaluation.cutoffs import Cutoff
 from pgfeed.evaluation.data import Data, instant
 from pgfeed.evaluation.metrics import METRICS, Estimate
-from pgfeed.evaluation.product import COMPONENTS
 from pgfeed.fit import replay
 from pgfeed.fit.decays import present
 from pgfeed.fit.profile import Profile, averaged, of
