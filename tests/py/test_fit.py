@@ -18,6 +18,7 @@ import pytest
 from harness import REPOSITORY, Instance, run
 from pgfeed import load
 from pgfeed.bench.server import Server
+from pgfeed.components import COMPONENTS
 from pgfeed.evaluation import cutoffs, data, known, product
 from pgfeed.evaluation.asked import Collector
 from pgfeed.evaluation.run import start
@@ -394,7 +395,7 @@ def test_the_written_profile_ranks_as_it_was_judged(
 ) -> None:
     read = data.read(folder, Stages("fit"))
     cutoff = cutoffs.rolling(read, step_days=12)[-1]
-    weights = np.random.default_rng(1).dirichlet(np.ones(len(product.COMPONENTS)))
+    weights = np.random.default_rng(1).dirichlet(np.ones(len(COMPONENTS)))
     written = profile.of(weights, {"recency_half_life": 2.75, "location_decay_km": 61.5})
     users = cutoff.askers[:4]
     with product.scratch(server) as database:
@@ -437,7 +438,7 @@ def test_the_written_profile_ranks_as_it_was_judged(
 
 
 def test_a_profile_is_the_mean_of_what_seeds_learned() -> None:
-    count = len(product.COMPONENTS)
+    count = len(COMPONENTS)
     weights = np.full((2, count), 0.001)
     weights[0, 0], weights[1, 1], weights[:, 2] = 0.4, 0.2, 0.3
     weights /= weights.sum(axis=1, keepdims=True)
@@ -521,7 +522,7 @@ def test_a_profile_is_learned_from_a_database(
     done = fit(instance, scratch_name, *QUICK, "--reuse", "--profile", "towns")
     assert "using the answers" in done.stderr
     assert "location" in done.stdout and "ndcg@10" in done.stdout
-    columns = ", ".join(f"{name}_weight" for name in product.COMPONENTS)
+    columns = ", ".join(f"{name}_weight" for name in COMPONENTS)
     *weights, stored, is_offered, half_life = scratch.execute(
         f"""
         select {columns}, evaluation, is_offered, recency_half_life

@@ -21,6 +21,7 @@ from pgfeed.database import Database, row
 from pgfeed.evaluation.metrics import Estimate, estimate, resamples
 from pgfeed.fit.trials import HELD, by_user, learn
 from pgfeed.fit.weights import Examples, Tick, Unlearnable, fit, likelihood, rounded
+from pgfeed.fit.writing import insert
 from pgfeed.reading import integers
 
 DAY = 86_400_000_000
@@ -69,23 +70,14 @@ select
 from feed.impression_choices($1::timestamptz, $2::timestamptz, $3::integer) as i
 """
 
-# All but the weights is as in default; a second one of a day has a number.
-WRITE = """
-insert into feed.ranking_profiles
-select (jsonb_populate_record(
-    p, $2::text::jsonb || jsonb_build_object('profile_name', n.name, 'created_at', now())
-)).*
-from feed.ranking_profiles as p
-cross join lateral (
-    select min(c.name) as name
-    from (
-        select $1::text || case when t > 1 then '_' || to_char(t, 'FM0000') else '' end as name
-        from generate_series(1, 9999) as t
-    ) as c
-    where not exists (select from feed.ranking_profiles as k where k.profile_name = c.name)
-) as n
-where p.profile_name = 'default'
-returning profile_name
+# A second one of a day has a number.
+FREE_NAME = """
+select min(c.name) as name
+from (
+    select $1::text || case when t > 1 then '_' || to_char(t, 'FM0000') else '' end as name
+    from generate_series(1, 9999) as t
+) as c
+where not exists (select from feed.ranking_profiles as k where k.profile_name = c.name)
 """
 
 
@@ -149,11 +141,9 @@ def fit_profile(database: Database, as_of: str) -> tuple[int, dict[str, Any]]:
     if lost:
         because = f"on the held-out days it is not better than {' and '.join(lost)}"
         return 0, evaluation | {"profile_name": None, "because": because}
-    changes: dict[str, Any] = {
-        f"{name}_weight": str(weight) for name, weight in zip(shown.names, weights, strict=True)
-    }
-    changes |= {"evaluation": evaluation, "is_offered": True}
-    name = row(database, WRITE, parameters["profile_name"], json.dumps(changes))["profile_name"]
+    name = row(database, FREE_NAME, parameters["profile_name"])["name"]
+    learned = dict(zip(shown.names, weights, strict=True))
+    insert(database, name, learned, {}, evaluation, is_offered=True)
     return 1, evaluation | {"profile_name": name}
 
 
@@ -249,7 +239,7 @@ def fit_and_judge(
     }
     if "default" not in fair:
         raise Unlearnable("impressions do not say enough of what default weighs")
-    train, test = taken(shown.examples, early), taken(shown.examples, late)
+    train, test = shown.examples.taken(early), shown.examples.taken(late)
     learned = learn(
         train,
         fair["default"],
@@ -271,21 +261,6 @@ def fit_and_judge(
             estimate(theirs, draws), estimate(ours, draws), estimate(ours - theirs, draws)
         )
     return weights, judged, facts
-
-
-def taken(examples: Examples, groups: np.ndarray) -> Examples:
-    """Some of the groups, as examples of their own."""
-    counts = np.diff(examples.starts)[groups]
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    rows = np.repeat(examples.starts[groups] - starts[:-1], counts) + np.arange(starts[-1])
-    return Examples(
-        starts,
-        examples.values[rows],
-        examples.is_positive[rows],
-        examples.user[groups],
-        examples.period[groups],
-        None if examples.position is None else examples.position[rows],
-    )
 
 
 def weights_of(profile: Mapping[str, Any], names: Sequence[str]) -> np.ndarray:

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import psycopg
-from psycopg.types.json import Jsonb
 
-from pgfeed.evaluation.product import COMPONENTS
+from pgfeed.components import COMPONENTS
 from pgfeed.fit.trials import Learned
 from pgfeed.fit.weights import rounded
+from pgfeed.fit.writing import insert
+from pgfeed.outside import OutsideDatabase
 
 DEFAULT = "default"
 SMALLEST_WEIGHT = 0.005
@@ -111,22 +112,13 @@ def write(
     is_offered: bool,
 ) -> None:
     """Inserts the row. Raises Unwritable if it has come meanwhile."""
-    changes: dict[str, Any] = {
-        f"{component}_weight": str(weight) for component, weight in profile.weights.items()
+    parameters = {
+        parameter: f"{value:g} days" if parameter == "recency_half_life" else value
+        for parameter, value in profile.parameters.items()
     }
-    changes |= {"profile_name": name, "evaluation": evaluation, "is_offered": is_offered}
-    for parameter, value in profile.parameters.items():
-        is_interval = parameter == "recency_half_life"
-        changes[parameter] = f"{value:g} days" if is_interval else value
     try:
-        connection.execute(
-            """
-            insert into feed.ranking_profiles
-            select (jsonb_populate_record(p, jsonb_set(%s, '{created_at}', to_jsonb(now())))).*
-            from feed.ranking_profiles as p
-            where p.profile_name = 'default'
-            """,
-            (Jsonb(changes),),
+        insert(
+            OutsideDatabase(connection), name, profile.weights, parameters, evaluation, is_offered
         )
     except psycopg.errors.UniqueViolation:
         raise Unwritable(f"there is a profile {name!r} already; choose another name") from None

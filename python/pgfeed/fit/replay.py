@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from pgfeed.components import COMPONENTS
 from pgfeed.evaluation.asked import Asked
-from pgfeed.evaluation.product import COMPONENTS
 from pgfeed.fit.decays import Decay, with_parameters
-from pgfeed.fit.weights import Examples
+from pgfeed.fit.weights import Examples, rows_of
 
 HALF_LIFE_DAYS = (0.25, 365.0)
 DECAY_KM = (1.0, 500.0)
@@ -18,8 +18,8 @@ DECAY_KM = (1.0, 500.0)
 
 def of_pairs(asked: Asked, pairs: np.ndarray) -> Asked:
     """Some of the pairs, with their candidates, and without what get_feed gave."""
-    rows, starts = _taken(asked.starts, pairs)
-    chosen, positive_starts = _taken(asked.positive_starts, pairs)
+    rows, starts = rows_of(asked.starts, pairs)
+    chosen, positive_starts = rows_of(asked.positive_starts, pairs)
     moved = np.repeat(starts[:-1] - asked.starts[pairs], np.diff(positive_starts))
     return replace(
         asked,
@@ -37,13 +37,6 @@ def of_pairs(asked: Asked, pairs: np.ndarray) -> Asked:
         feed_starts=np.zeros(len(pairs) + 1, dtype=np.int64),
         feed=asked.feed[:0],
     )
-
-
-def _taken(starts: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of some of the parts of a flat array, and where each begins among them."""
-    counts = starts[parts + 1] - starts[parts]
-    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return np.repeat(starts[parts] - begins[:-1], counts) + np.arange(begins[-1]), begins
 
 
 def examples(asked: Asked) -> Examples:

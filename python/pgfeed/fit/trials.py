@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pgfeed.evaluation import metrics
 from pgfeed.fit.decays import Decay, present, with_parameters
 from pgfeed.fit.weights import (
     SMALLEST_SPREAD,
@@ -212,5 +213,4 @@ def _refined(
 
 def by_user(values: np.ndarray, user: np.ndarray) -> np.ndarray:
     """(users,) means of each user's groups, users ascending."""
-    _, row, count = np.unique(user, return_inverse=True, return_counts=True)
-    return np.bincount(row, values) / count
+    return metrics.by_user(values[:, np.newaxis], user)[:, 0]

@@ -72,11 +72,33 @@ class Examples:
         """Where a group's rows lie."""
         return slice(int(self.starts[group]), int(self.starts[group + 1]))
 
+    def taken(self, groups: np.ndarray) -> Examples:
+        """Some of the groups, as examples of their own."""
+        rows, starts = rows_of(self.starts, groups)
+        return Examples(
+            starts,
+            self.values[rows],
+            self.is_positive[rows],
+            self.user[groups],
+            self.period[groups],
+            None if self.position is None else self.position[rows],
+        )
+
     def usable(self) -> np.ndarray:
         """(groups,) bool: something was chosen, and something was not."""
         totals = np.concatenate([[0], np.cumsum(self.is_positive, dtype=np.int64)])
         chosen = totals[self.starts[1:]] - totals[self.starts[:-1]]
         return (chosen > 0) & (chosen < np.diff(self.starts))
+
+
+def rows_of(starts: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of some of the groups of a flat array, and where each begins among them.
+
+    starts: (all groups + 1,) int64
+    """
+    counts = starts[groups + 1] - starts[groups]
+    begins = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return np.repeat(starts[groups] - begins[:-1], counts) + np.arange(begins[-1]), begins
 
 
 @dataclass(frozen=True)
