@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from harness import REPOSITORY, Instance
+from pgfeed.components import COMPONENTS
 from pgfeed.manual import catalogue
 from pgfeed.manual.comments import parse
 from world import Town
@@ -153,3 +154,9 @@ def test_the_codes_are_those_of_the_page(here: Town, refused: Callable) -> None:
     assert answer.json()["hint"]
     found[answer.json()["code"]] = str(answer.status_code)
     assert found == documented
+
+
+def test_components_have_one_order_in_sql_and_python(instance: Instance) -> None:
+    with instance.connect() as connection:
+        (names,) = connection.execute("select feed.component_names()").fetchone()
+    assert tuple(names) == COMPONENTS

@@ -37,14 +37,9 @@ return (
                 as_of
             )
         )
-    from unnest(
-            array[
-                'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative', 'content',
-                'poster_affinity', 'item_similarity'
-            ]
-        ) as c (name)
+    from unnest(feed.component_names()) as c (name)
 );
 
 comment on function feed.component_facts is
-'{"location": "1.9 km away", "tag": "4 of 6 tags are yours", …}: feed.component_fact of each of
-the nine components.';
+'{"location": "1.9 km away", "tag": "4 of 6 tags are yours", …}: feed.component_fact of each
+component.';

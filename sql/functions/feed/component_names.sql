@@ -1,9 +1,9 @@
--- The components in the order in which tickets and impressions carry them.
+-- The components in the order of the formula, in which tickets and impressions carry them.
 --
 -- A new component goes to the end: what is stored says how many there were, and the place says
--- which.
+-- which. python/pgfeed/components.py has the same list.
 --
--- Called by   feed.impression_choices
+-- Called by   feed.leading_components, feed.component_facts, feed.impression_choices
 
 create or replace function feed.component_names()
 returns text[]

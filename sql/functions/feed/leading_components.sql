@@ -11,12 +11,7 @@ begin atomic
     select array_agg(f.name)
     from (
         select c.name
-        from unnest(
-                array[
-                    'location', 'tag', 'engagement', 'recency', 'poster', 'collaborative',
-                    'content', 'poster_affinity', 'item_similarity'
-                ]
-            ) with ordinality as c (name, n)
+        from unnest(feed.component_names()) with ordinality as c (name, n)
         cross join
             lateral (
                 select

@@ -21,59 +21,21 @@ language sql
 stable
 parallel safe
 return jsonb_build_object(
-    'location',
-    jsonb_build_object(
-        'value', location_score,
-        'weight', (profile).location_weight::double precision,
-        'contribution', (profile).location_weight::double precision * location_score
-    ),
-    'tag',
-    jsonb_build_object(
-        'value', tag_score,
-        'weight', (profile).tag_weight::double precision,
-        'contribution', (profile).tag_weight::double precision * tag_score
-    ),
-    'engagement',
-    jsonb_build_object(
-        'value', engagement_score,
-        'weight', (profile).engagement_weight::double precision,
-        'contribution', (profile).engagement_weight::double precision * engagement_score
-    ),
-    'recency',
-    jsonb_build_object(
-        'value', recency_score,
-        'weight', (profile).recency_weight::double precision,
-        'contribution', (profile).recency_weight::double precision * recency_score
-    ),
-    'poster',
-    jsonb_build_object(
-        'value', poster_score,
-        'weight', (profile).poster_weight::double precision,
-        'contribution', (profile).poster_weight::double precision * poster_score
-    ),
-    'collaborative',
-    jsonb_build_object(
-        'value', collaborative_score,
-        'weight', (profile).collaborative_weight::double precision,
-        'contribution', (profile).collaborative_weight::double precision * collaborative_score
-    ),
-    'content',
-    jsonb_build_object(
-        'value', content_score,
-        'weight', (profile).content_weight::double precision,
-        'contribution', (profile).content_weight::double precision * content_score
-    )
+    'location', feed.weighted_component(location_score, (profile).location_weight),
+    'tag', feed.weighted_component(tag_score, (profile).tag_weight),
+    'engagement', feed.weighted_component(engagement_score, (profile).engagement_weight),
+    'recency', feed.weighted_component(recency_score, (profile).recency_weight),
+    'poster', feed.weighted_component(poster_score, (profile).poster_weight),
+    'collaborative', feed.weighted_component(collaborative_score, (profile).collaborative_weight),
+    'content', feed.weighted_component(content_score, (profile).content_weight)
 )
 || case
     when poster_affinity_score is null then '{}'
     else
         jsonb_build_object(
             'poster_affinity',
-            jsonb_build_object(
-                'value', poster_affinity_score,
-                'weight', (profile).poster_affinity_weight::double precision,
-                'contribution',
-                (profile).poster_affinity_weight::double precision * poster_affinity_score
+            feed.weighted_component(
+                poster_affinity_score, (profile).poster_affinity_weight
             )
         )
 end
@@ -82,11 +44,8 @@ end
     else
         jsonb_build_object(
             'item_similarity',
-            jsonb_build_object(
-                'value', item_similarity_score,
-                'weight', (profile).item_similarity_weight::double precision,
-                'contribution',
-                (profile).item_similarity_weight::double precision * item_similarity_score
+            feed.weighted_component(
+                item_similarity_score, (profile).item_similarity_weight
             )
         )
 end;

@@ -54,6 +54,5 @@ end;
 $$;
 
 comment on function jobs.schedule_all is
-'Schedules every job of jobs.schedules that is enabled in pg_cron as feed_worker, no other, and
-returns how many. Only a
-superuser can. Without pg_cron in this database: 0, with a notice.';
+'Schedules every job of jobs.schedules that is enabled, and no other, in pg_cron as feed_worker, and
+returns how many. Only a superuser can. Without pg_cron in this database: 0, with a notice.';

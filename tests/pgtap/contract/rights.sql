@@ -307,6 +307,7 @@ feed.ticket_signature                     caller     -     -              -     
 feed.try_timestamptz                      caller     -     -              -             -
 feed.user_choices                         caller     -     -              -             -
 feed.user_context                         caller     -     -              -             -
+feed.weighted_component                   caller     -     -              -             -
 feed.weighted_components                  caller     -     -              -             -
 feed.write_preferences                    caller     -     X              X             -
 identity.acting_for                       caller     -     -              -             -
