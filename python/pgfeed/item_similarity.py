@@ -67,9 +67,7 @@ def latest_choices(users: np.ndarray, ages: np.ndarray, limit: int) -> np.ndarra
     is_busy = counts[users] > limit
     busy = np.flatnonzero(is_busy)
     order = busy[np.lexsort((busy, ages[busy], users[busy]))]
-    ordered = users[order]
-    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-    return np.sort(np.concatenate([np.flatnonzero(~is_busy), order[place < limit]]))
+    return np.sort(np.concatenate([np.flatnonzero(~is_busy), _firsts(order, users, limit)]))
 
 
 class ItemSimilarity:
@@ -201,11 +199,15 @@ class ItemSimilarity:
         kept = _is_among_greatest(row_of, similarities, count)
         row_of, neighbors, similarities = row_of[kept], neighbors[kept], similarities[kept]
         order = np.lexsort((neighbors, -similarities, row_of))
-        ordered = row_of[order]
-        place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-        order = order[place < count]
+        order = _firsts(order, row_of, count)
         counts = np.bincount(row_of[order], minlength=len(listings))
         return counts, neighbors[order], similarities[order]
+
+
+def _firsts(order: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """The first `count` of each row in an order that goes row by row."""
+    ordered = rows[order]
+    return order[np.arange(len(order)) - np.searchsorted(ordered, ordered) < count]
 
 
 def _is_among_greatest(rows: np.ndarray, values: np.ndarray, count: int) -> np.ndarray:

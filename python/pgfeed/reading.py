@@ -18,6 +18,7 @@ from pgfeed.database import Database, row
 from pgfeed.listing_facts import FactsReader, ListingFacts
 from pgfeed.preferences import decay
 from pgfeed.projection import Projection
+from pgfeed.similarity import row_lengths
 
 MICROSECONDS = 1e6
 
@@ -365,15 +366,14 @@ def read_lengths(
     database: Database, settings: Settings, user_nos: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of these users (ascending): (n,) lengths of their rows of interest, and their pairs."""
-    squares, counts = np.zeros(len(user_nos)), np.zeros(len(user_nos), np.int64)
+    lengths, counts = np.zeros(len(user_nos)), np.zeros(len(user_nos), np.int64)
     for pairs in _pairs_of(database, settings, PAIRS_OF_USERS, user_nos):
         some = pairs.interest > 0
         users, _ = places(user_nos, pairs.user_nos[some])
-        squares += np.bincount(
-            users, weights=pairs.interest[some].astype("f8") ** 2, minlength=len(user_nos)
-        )
+        # All pairs of a user come at once.
+        lengths += row_lengths(users, pairs.interest[some], len(user_nos))
         counts += np.bincount(users, minlength=len(user_nos))
-    return np.sqrt(squares), counts
+    return lengths, counts
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row, tuple_row
 from pgfeed.bench import kernel, plain
 from pgfeed.bench.catalogue import Catalogue
 from pgfeed.bench.figures import Figure, median, percentile
-from pgfeed.bench.server import Server, anonymous_memory_mb
+from pgfeed.bench.server import Server, memory_mb
 from pgfeed.progress import Advance, Stages
 
 WANTED = 50
@@ -150,7 +150,7 @@ def by_kind(bench: Bench) -> Iterator[Figure]:
         with bench.stages.stage("feeds by kind", total) as advance:
             for kind in KINDS:
                 samples[kind] = _rounds(session, bench.askers[kind], advance)
-        memory = anonymous_memory_mb(session.pid)
+        memory = memory_mb(session.pid)
     for kind in filter(samples.get, KINDS):
         for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
             value = percentile(samples[kind], share)

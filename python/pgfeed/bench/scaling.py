@@ -21,7 +21,8 @@ from scipy import sparse
 
 from pgfeed import synth
 from pgfeed.bench.document import machine, number, replace_section
-from pgfeed.bench.training import Process, in_turns
+from pgfeed.bench.server import memory_mb
+from pgfeed.bench.training import in_turns
 from pgfeed.csv_layout import INTERACTION_TYPES
 from pgfeed.evaluation.cutoffs import rolling
 from pgfeed.evaluation.data import Data, read
@@ -157,7 +158,7 @@ def print_measured(file: str) -> None:
 
 def peak_mb() -> float:
     """VmHWM; what getrusage says is that of the process which made this one, if it was greater."""
-    return Process(os.getpid()).memory_mb("VmHWM")
+    return memory_mb(os.getpid(), "VmHWM")
 
 
 @dataclass(frozen=True)

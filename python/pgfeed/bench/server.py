@@ -70,8 +70,7 @@ class Server:
             user=values["PGUSER"],
             dbname=database or values["PGDATABASE"],
             application_name="pgfeed bench",
-            autocommit=True,
-            **options,
+            **{"autocommit": True} | options,
         )
 
     def remove(self) -> None:
@@ -125,9 +124,9 @@ def make_world(server: Server, scale: str) -> None:
     server.bin("pgfeed", "train")
 
 
-def anonymous_memory_mb(pid: int) -> float:
-    """A process's own memory: RssAnon."""
+def memory_mb(pid: int, kind: str = "RssAnon") -> float:
+    """A process's memory: RssAnon is its own, VmHWM the greatest resident size so far."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith(f"{kind}:"):
             return int(line.split()[1]) / 1024
-    raise ValueError(f"no RssAnon of process {pid}")
+    raise ValueError(f"no {kind} of process {pid}")

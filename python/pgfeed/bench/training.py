@@ -15,6 +15,7 @@ from scipy import sparse
 
 from pgfeed.bench.feeds import Bench, timed
 from pgfeed.bench.figures import Figure, median
+from pgfeed.bench.server import memory_mb
 from pgfeed.outside import OutsideDatabase
 from pgfeed.reading import read_eligible_users, read_histories, read_settings
 from pgfeed.similarity import interest_matrix, nearest_users
@@ -42,21 +43,14 @@ class Process:
     """A server process, watched from beside."""
 
     def __init__(self, pid: int) -> None:
-        self.folder = Path(f"/proc/{pid}")
+        self.pid = pid
         self.peak_own_mb = 0.0
         self._stop = threading.Event()
 
     def cpu_seconds(self) -> float:
         """Of user and system, of all its threads."""
-        fields = (self.folder / "stat").read_text().rsplit(")", 1)[1].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICKS_A_SECOND
-
-    def memory_mb(self, name: str) -> float:
-        """A line of /proc/PID/status, as VmHWM: the greatest resident size so far."""
-        for line in (self.folder / "status").read_text().splitlines():
-            if line.startswith(name + ":"):
-                return int(line.split()[1]) / 1024
-        raise ValueError(f"no {name} in {self.folder}/status")
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -64,7 +58,7 @@ class Process:
 
         def sample() -> None:
             while not self._stop.wait(SAMPLE_SECONDS):
-                self.peak_own_mb = max(self.peak_own_mb, self.memory_mb("RssAnon"))
+                self.peak_own_mb = max(self.peak_own_mb, memory_mb(self.pid))
 
         watcher = threading.Thread(target=sample)
         watcher.start()
@@ -90,7 +84,7 @@ def whole(bench: Bench) -> Iterator[Figure]:
         with process.watched():
             took, cursor = timed(lambda: connection.execute("call ml.train('now', null, null)"))
         details = cursor.fetchone()[1]
-        cpu, resident = process.cpu_seconds(), process.memory_mb("VmHWM")
+        cpu, resident = process.cpu_seconds(), memory_mb(process.pid, "VmHWM")
     yield bench.figure("train_models_s", took / 1000, "s")
     yield bench.figure("train_cpu_s", cpu, "s")
     yield bench.figure("train_peak_memory_mb", process.peak_own_mb, "MB")
@@ -141,9 +135,7 @@ def against_bare(bench: Bench) -> Iterator[Figure]:
 
 def read_matrix(bench: Bench) -> tuple[sparse.csr_matrix, int, int, int]:
     """The matrix that a training would make now; neighbors, threads and products a step."""
-    values = bench.server.values
-    dsn = " ".join(f"{name[2:].lower()}={values[name]}" for name in ("PGHOST", "PGPORT", "PGUSER"))
-    database = OutsideDatabase.connect(f"{dsn} dbname={values['PGDATABASE']}")
+    database = OutsideDatabase(bench.server.connect(autocommit=False))
     with database.connection:
         settings = read_settings(database, "now")
         users = read_eligible_users(database)
@@ -252,9 +244,7 @@ class WatchedStages(Stopwatch):
 
 def stopping(bench: Bench) -> Iterator[Figure]:
     """The longest time for which a training does not heed a cancel request, by stage."""
-    values = bench.server.values
-    dsn = " ".join(f"{name[2:].lower()}={values[name]}" for name in ("PGHOST", "PGPORT", "PGUSER"))
-    database = Watched.connect(f"{dsn} dbname={values['PGDATABASE']}")
+    database = Watched(bench.server.connect(autocommit=False))
     stages = WatchedStages(database)
     with database.connection, bench.stages.stage("training, looking for pauses"):
         train_model(database, "now", stages)

@@ -32,12 +32,6 @@ from (
 ) as s
 """
 
-OPEN = """
-select count(*)
-from feed.listings as l
-where l.status = 'open' and (l.expires_at is null or l.expires_at > now())
-"""
-
 FEED = "select f.listing_id from api.get_feed(%s, %s) as f"
 
 
@@ -55,13 +49,11 @@ def coverage(users: int, rows: int, seed: int) -> None:
     stages = Stages("coverage")
     try:
         with psycopg.connect(autocommit=True, application_name="pgfeed coverage") as connection:
-            for measure, covered, total, target in connection.execute(REACHED):
-                click.echo(line(measure, covered, total, target))
+            reached = connection.execute(REACHED).fetchall()
             sample, total_users = connection.execute(SAMPLE, (seed, users)).fetchone()
-            (open_count,) = connection.execute(OPEN).fetchone()
-            (target,) = connection.execute(
-                "select t.target from analytics.targets as t where t.measure = 'listings_shown'"
-            ).fetchone()
+        for measure in reached:
+            click.echo(line(*measure))
+        (open_count, target) = next(row[2:] for row in reached if row[0] == "listings_shown")
         sample = sample or []
         with stages.stage(f"asking {len(sample):,} feeds", len(sample)) as advance:
             counts = Counter(listing for feed in feeds(sample, rows, advance) for listing in feed)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import psycopg
 
+from pgfeed.commands.replaying import replay_options
 from pgfeed.progress import Stages
 from pgfeed.signals import terminated_like_interrupted
 from pgfeed.staging import LoadRefused
@@ -13,26 +14,8 @@ from pgfeed.staging import LoadRefused
 
 @click.command()
 @click.argument("source", metavar="FOLDER|synth")
-@click.option("--trials", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
-@click.option(
-    "--step",
-    "step_days",
-    type=click.FloatRange(min=1 / 24),
-    metavar="DAYS",
-    help="Between two cut-offs; without it a week, or what gives 6 to 40 of them.",
-)
-@click.option("--askers", type=click.IntRange(1), help="Ask at most so many users at a cut-off.")
+@replay_options
 @click.option("--skip", multiple=True, metavar="BASELINE", help="Leave a slow one out.")
-@click.option("--sessions", type=click.IntRange(1, 64), default=2, show_default=True)
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="An instance that runs, for the scratch databases; otherwise one of the command's own.",
-)
-@click.option(
-    "--reuse", is_flag=True, help="Take the answers of the last run: only models have changed."
-)
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), help="An .svg file.")
 @click.option("--document", "is_documented", is_flag=True, help="Write docs/evaluation.md.")
 def evaluate(

@@ -11,6 +11,7 @@ from typing import Any
 import click
 import psycopg
 
+from pgfeed.commands.replaying import replay_options
 from pgfeed.progress import Stages
 from pgfeed.signals import terminated_like_interrupted
 from pgfeed.staging import LoadRefused
@@ -24,23 +25,7 @@ from pgfeed.staging import LoadRefused
     type=click.Path(path_type=Path, file_okay=False),
     help="Learn from FOLDER (the CSV layout) in place of the database.",
 )
-@click.option("--askers", type=click.IntRange(1), help="Ask at most so many users at a cut-off.")
-@click.option("--trials", type=click.IntRange(1), default=20, show_default=True)
-@click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
-@click.option(
-    "--step",
-    "step_days",
-    type=click.FloatRange(min=1 / 24),
-    metavar="DAYS",
-    help="Between two cut-offs; without it a week, or what gives 6 to 40 of them.",
-)
-@click.option("--sessions", type=click.IntRange(1, 64), default=2, show_default=True)
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="An instance that runs, for the scratch databases; otherwise one of the command's own.",
-)
-@click.option("--reuse", is_flag=True, help="Take the answers of the last run of the same data.")
+@replay_options
 @click.option("--dry-run", is_flag=True, help="Learn and judge, and write nothing.")
 @click.option("--json", "is_json", is_flag=True, help="Print one JSON object in place of tables.")
 def fit(
