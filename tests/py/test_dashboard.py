@@ -317,6 +317,21 @@ def test_the_numbers_are_those_of_sql(page: Page, ask: Callable) -> None:
     assert [row[1:3] for row in hours] == [list(map(count, row)) for row in latency]
 
 
+def test_a_profile_that_was_not_compared_has_no_rows(
+    filled: None, visitor: Visitor, analyst: str, db: psycopg.Connection
+) -> None:
+    db.execute("create temporary table kept as table analytics.experiment_counts")
+    try:
+        db.execute("delete from analytics.experiment_counts where profile_name = 'default'")
+        page = visitor.open("/analytics?days=30&profile=default", analyst)
+        read(page)
+        expect(page.locator("#experiments .body .note")).to_be_visible()
+        assert page.locator("#experiments .body tbody tr").count() == 0
+    finally:
+        db.execute("delete from analytics.experiment_counts")
+        db.execute("insert into analytics.experiment_counts table kept")
+
+
 def test_what_stands_beside_the_numbers(page: Page, db: psycopg.Connection) -> None:
     """The SQL is the views', the meaning their comment's, and figures that are stored say when."""
     open_all(page, "sql")

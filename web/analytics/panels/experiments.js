@@ -51,7 +51,7 @@ export default {
     const rows = found
       .filter(({ profile_name: name }) => !profile || [profile, "default"].includes(name))
       .sort((a, b) => order.indexOf(a.measure) - order.indexOf(b.measure));
-    const [{ from_time: from, to_time: to }] = rows;
+    const [{ from_time: from, to_time: to }] = found;
     return {
       updated: { says: `of ${format.time(from)} to ${format.time(to)}` },
       body: [
