@@ -121,11 +121,12 @@ def wait_until(is_so: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-class Training(threading.Thread):
-    """jobs.train_models in a session of its own."""
+class Running(threading.Thread):
+    """A job in a session of its own."""
 
-    def __init__(self, dsn: str) -> None:
+    def __init__(self, dsn: str, job: str = "train_models") -> None:
         super().__init__()
+        self.job = job
         self.session = psycopg.connect(dsn, autocommit=True)
         self.pid = self.session.info.backend_pid
         self.error: psycopg.Error | None = None
@@ -134,17 +135,22 @@ class Training(threading.Thread):
     def run(self) -> None:
         with self.session:
             try:
-                self.session.execute("call jobs.train_models()")
+                self.session.execute(f"call jobs.{self.job}()")
             except psycopg.Error as error:
                 self.error = error
 
 
-@pytest.fixture
-def start_training(instance: Instance, scratch_name: str) -> Iterator[Callable[[], Training]]:
-    started: list[Training] = []
+def wait_for_lock(connection: psycopg.Connection, running: Running) -> None:
+    blockers = "select cardinality(pg_blocking_pids(%s))"
+    wait_until(lambda: one(connection, blockers, running.pid))
 
-    def start() -> Training:
-        started.append(Training(instance.dsn(scratch_name)))
+
+@pytest.fixture
+def start_training(instance: Instance, scratch_name: str) -> Iterator[Callable[[], Running]]:
+    started: list[Running] = []
+
+    def start() -> Running:
+        started.append(Running(instance.dsn(scratch_name)))
         return started[-1]
 
     yield start
@@ -159,11 +165,11 @@ def held_at(
     """Holds a training where it writes a table, by a lock on it."""
 
     @contextmanager
-    def hold(training_of: Callable[[], Training], table: str) -> Iterator[Training]:
+    def hold(training_of: Callable[[], Running], table: str) -> Iterator[Running]:
         with instance.connect(scratch_name, autocommit=False) as blocker:
             blocker.execute(f"lock table ml.{table} in share mode")
             training = training_of()
-            wait_until(lambda: one(world, "select cardinality(pg_blocking_pids(%s))", training.pid))
+            wait_for_lock(world, training)
             yield training
 
     return hold

@@ -12,7 +12,17 @@ from harness import Instance
 from pgfeed.outside import OutsideDatabase
 from pgfeed.training import Stopwatch
 from pgfeed.updating import update
-from test_training import USERS, WORLD, current_model, model_rows, one, train_inside, wait_until
+from test_training import (
+    USERS,
+    WORLD,
+    Running,
+    current_model,
+    model_rows,
+    one,
+    train_inside,
+    wait_for_lock,
+    wait_until,
+)
 
 # Three more users: one who chose like the others, one who only dismissed, one who did nothing.
 NEWCOMERS = """
@@ -218,24 +228,6 @@ def test_before_the_first_training_there_is_nothing_to_do(scratch: psycopg.Conne
     ]
 
 
-class Updating(threading.Thread):
-    """jobs.update_models in a session of its own."""
-
-    def __init__(self, dsn: str) -> None:
-        super().__init__()
-        self.session = psycopg.connect(dsn, autocommit=True)
-        self.pid = self.session.info.backend_pid
-        self.error: psycopg.Error | None = None
-        self.start()
-
-    def run(self) -> None:
-        with self.session:
-            try:
-                self.session.execute("call jobs.update_models()")
-            except psycopg.Error as error:
-                self.error = error
-
-
 @pytest.fixture
 def held_at(
     instance: Instance, scratch_name: str, world: psycopg.Connection
@@ -246,8 +238,8 @@ def held_at(
     def hold(table: str, mode: str):
         with instance.connect(scratch_name, autocommit=False) as blocker:
             blocker.execute(f"lock table {table} in {mode} mode")
-            updating = Updating(instance.dsn(scratch_name))
-            wait_until(lambda: one(world, "select cardinality(pg_blocking_pids(%s))", updating.pid))
+            updating = Running(instance.dsn(scratch_name), "update_models")
+            wait_for_lock(world, updating)
             yield updating
             blocker.rollback()
         updating.join(timeout=60)
