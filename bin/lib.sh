@@ -205,6 +205,25 @@ gateway_limits() {
     )
 }
 
+# The gateway's cache and replicas, as the gateway's template takes them; both are off unless asked
+# for. PGFEED_REDIS is the Redis of the cache, HOST:PORT or unix:PATH; PGFEED_PEERS names the
+# PostgRESTs of primary and replicas, each HOST:PORT:ADMINPORT, with commas between.
+gateway_parts() {
+    local cache=${PGFEED_REDIS:-} seconds=${PGFEED_CACHE_SECONDS:-60} peers=${PGFEED_PEERS:-}
+    [[ -z $cache || $cache =~ ^(unix:/[-A-Za-z0-9._/+@,~]+|[A-Za-z0-9.-]+:[0-9]+)$ ]] \
+        || die "PGFEED_REDIS is HOST:PORT or unix:PATH, not $cache"
+    [[ $seconds =~ ^[1-9][0-9]{0,4}$ ]] \
+        || die "PGFEED_CACHE_SECONDS is a number of seconds from 1 to 99999, not $seconds"
+    [[ -z $peers || $peers =~ ^[A-Za-z0-9.-]+:[0-9]+:[0-9]+(,[A-Za-z0-9.-]+:[0-9]+:[0-9]+)*$ ]] \
+        || die "PGFEED_PEERS is HOST:PORT:ADMINPORT, with commas between several, not $peers"
+    local lua='# ' balance='# '
+    [[ -z $cache$peers ]] || lua=''
+    [[ -z $peers ]] || balance=''
+    GATEWAY_PARTS=(
+        CACHE="$cache" CACHE_SECONDS="$seconds" PEERS="$peers" LUA="$lua" BALANCE="$balance"
+    )
+}
+
 # Fills in a template; succeeds when the result differs from what was there.
 render() {
     local template=$1 target=$2
@@ -258,8 +277,9 @@ copy_served() {
     [[ $SERVED != "$REPO" ]] || return 0
     mkdir -p "$SERVED"
     local folder copy
-    for folder in python web; do
+    for folder in python web deploy/lua; do
         [[ -d $REPO/$folder ]] || continue
+        mkdir -p "$(dirname "$SERVED/$folder")"
         # A link that is replaced: whoever begins meanwhile finds the whole folder, old or new.
         copy=$(mktemp -d "$SERVED/$folder.XXXXXX")
         cp -rT "$REPO/$folder" "$copy"
@@ -267,7 +287,7 @@ copy_served() {
         ln -sfn "${copy##*/}" "$SERVED/$folder-next"
         [[ -L $SERVED/$folder ]] || rm -rf "${SERVED:?}/$folder"
         mv -T "$SERVED/$folder-next" "$SERVED/$folder"
-        find "$SERVED" -mindepth 1 -maxdepth 1 -name "$folder.*" ! -path "$copy" -exec rm -rf {} +
+        find "$SERVED" -mindepth 1 -path "$SERVED/$folder.*" -prune ! -path "$copy" -exec rm -rf {} +
     done
 }
 

@@ -1,0 +1,55 @@
+-- What nginx calls in each phase of a request, and who of the gateway's parts takes part in it.
+--
+-- A part is a module with functions named as the phases; those that it lacks do not concern it.
+
+local token = require "token"
+
+local M = {}
+
+local parts = {}
+
+-- settings.secret_file: PostgREST's; settings.cache, settings.peers: what the parts want to know,
+-- "" for a part that is switched off.
+function M.configure(settings)
+    token.configure(settings.secret_file)
+    for _, name in ipairs { "cache", "peers" } do
+        if settings[name] ~= "" then
+            local part = require(name)
+            part.configure(settings)
+            parts[#parts + 1] = part
+        end
+    end
+end
+
+-- What the parts ask of a request: kept in ngx.ctx, which an internal redirect empties.
+--   claims     of the token, nil for nobody we know
+--   is_read    it changes nothing: GET and HEAD, and the functions that read when they are posted
+local function look(context)
+    local method, route = ngx.req.get_method(), ngx.var.route
+    context.claims = token.claims(ngx.var.http_authorization)
+    context.is_read = method == "GET"
+        or method == "HEAD"
+        or method == "OPTIONS"
+        or method == "POST" and (route == "feed" or route == "explain")
+end
+
+local function call(phase)
+    for _, part in ipairs(parts) do
+        if part[phase] then
+            part[phase](ngx.ctx)
+        end
+    end
+end
+
+function M.access()
+    look(ngx.ctx)
+    call("access")
+end
+
+for _, phase in ipairs { "init_worker", "balancer", "header_filter", "body_filter", "log" } do
+    M[phase] = function()
+        call(phase)
+    end
+end
+
+return M
