@@ -175,6 +175,7 @@ running_pid() {
 postgres_pid() { running_pid "$DATA_DIR/postmaster.pid" "$DATA_DIR"; }
 postgrest_pid() { running_pid "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
 nginx_pid() { running_pid "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"; }
+redis_pid() { running_pid "$RUN_DIR/redis.pid" "$CONF_DIR/redis.conf"; }
 log_reader_pid() { running_pid "$RUN_DIR/log-reader.pid" "$LOG_DIR/access.log"; }
 
 # One set-up command at a time in an instance; what it starts must not inherit the lock (9>&-).
@@ -205,22 +206,40 @@ gateway_limits() {
     )
 }
 
+# Which Redis is the gateway's cache, if any: HOST:PORT or unix:PATH. PGFEED_CACHE=on asks bin/up for
+# one of the instance's own.
+REDIS_NAME=/redis.sock
+cache_address() {
+    case ${PGFEED_CACHE:-off} in
+        on) printf '%s\n' "${PGFEED_REDIS:-unix:$SOCKET_DIR$REDIS_NAME}" ;;
+        off) printf '%s\n' "${PGFEED_REDIS:-}" ;;
+        *) die "PGFEED_CACHE is on or off, not $PGFEED_CACHE" ;;
+    esac
+}
+
 # The gateway's cache and replicas, as the gateway's template takes them; both are off unless asked
-# for. PGFEED_REDIS is the Redis of the cache, HOST:PORT or unix:PATH; PGFEED_PEERS names the
-# PostgRESTs of primary and replicas, each HOST:PORT:ADMINPORT, with commas between.
+# for. PGFEED_PEERS names the PostgRESTs of primary and replicas, each HOST:PORT:ADMINPORT, with
+# commas between.
 gateway_parts() {
-    local cache=${PGFEED_REDIS:-} seconds=${PGFEED_CACHE_SECONDS:-60} peers=${PGFEED_PEERS:-}
+    local cache password=${PGFEED_REDIS_PASSWORD_FILE:-} resolver
+    cache=$(cache_address)
+    local seconds=${PGFEED_CACHE_SECONDS:-60} peers=${PGFEED_PEERS:-}
     [[ -z $cache || $cache =~ ^(unix:/[-A-Za-z0-9._/+@,~]+|[A-Za-z0-9.-]+:[0-9]+)$ ]] \
         || die "PGFEED_REDIS is HOST:PORT or unix:PATH, not $cache"
     [[ $seconds =~ ^[1-9][0-9]{0,4}$ ]] \
         || die "PGFEED_CACHE_SECONDS is a number of seconds from 1 to 99999, not $seconds"
     [[ -z $peers || $peers =~ ^[A-Za-z0-9.-]+:[0-9]+:[0-9]+(,[A-Za-z0-9.-]+:[0-9]+:[0-9]+)*$ ]] \
         || die "PGFEED_PEERS is HOST:PORT:ADMINPORT, with commas between several, not $peers"
+    [[ -z $password ]] || is_plain "$password" \
+        || die "PGFEED_REDIS_PASSWORD_FILE=$password: use letters, digits and ._/+@,~- only"
+    # Who answers for names; nginx does not look into resolv.conf itself.
+    resolver=$(awk '$1 == "nameserver" { print ($2 ~ /:/ ? "[" $2 "]" : $2); exit }' /etc/resolv.conf)
     local lua='# ' balance='# '
     [[ -z $cache$peers ]] || lua=''
     [[ -z $peers ]] || balance=''
     GATEWAY_PARTS=(
-        CACHE="$cache" CACHE_SECONDS="$seconds" PEERS="$peers" LUA="$lua" BALANCE="$balance"
+        CACHE="$cache" CACHE_SECONDS="$seconds" CACHE_PASSWORD_FILE="$password"
+        RESOLVER="${resolver:-127.0.0.1}" PEERS="$peers" LUA="$lua" BALANCE="$balance"
     )
 }
 
@@ -305,6 +324,7 @@ stop_process() {
     rm -f "$file"
 }
 stop_postgrest() { stop_process "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
+stop_redis() { stop_process "$RUN_DIR/redis.pid" "$CONF_DIR/redis.conf"; }
 stop_log_reader() { stop_process "$RUN_DIR/log-reader.pid" "$LOG_DIR/access.log"; }
 stop_nginx() {
     stop_process "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"
