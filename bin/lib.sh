@@ -206,24 +206,27 @@ gateway_limits() {
     )
 }
 
-# Which Redis is the gateway's cache, if any: HOST:PORT or unix:PATH. PGFEED_CACHE=on asks bin/up for
-# one of the instance's own.
+# Which Redis is the gateway's cache, if any, as HOST:PORT or unix:PATH: PGFEED_REDIS, or with
+# PGFEED_CACHE=on one of the instance's own, which bin/up starts.
 REDIS_NAME=/redis.sock
-cache_address() {
-    case ${PGFEED_CACHE:-off} in
-        on) printf '%s\n' "${PGFEED_REDIS:-unix:$SOCKET_DIR$REDIS_NAME}" ;;
-        off) printf '%s\n' "${PGFEED_REDIS:-}" ;;
-        *) die "PGFEED_CACHE is on or off, not $PGFEED_CACHE" ;;
-    esac
+find_cache() {
+    local cache=${PGFEED_CACHE:-off}
+    [[ $cache =~ ^(on|off)$ ]] || die "PGFEED_CACHE is on or off, not $cache"
+    CACHE_ADDRESS=${PGFEED_REDIS:-}
+    HAS_OWN_CACHE=false
+    if [[ $cache == on && -z $CACHE_ADDRESS ]]; then
+        CACHE_ADDRESS=unix:$SOCKET_DIR$REDIS_NAME
+        HAS_OWN_CACHE=true
+    fi
 }
 
 # The gateway's cache and replicas, as the gateway's template takes them; both are off unless asked
 # for. PGFEED_PEERS names the PostgRESTs of primary and replicas, each HOST:PORT:ADMINPORT, with
 # commas between.
 gateway_parts() {
-    local cache password=${PGFEED_REDIS_PASSWORD_FILE:-} resolver
-    cache=$(cache_address)
-    local seconds=${PGFEED_CACHE_SECONDS:-60} peers=${PGFEED_PEERS:-}
+    find_cache
+    local cache=$CACHE_ADDRESS seconds=${PGFEED_CACHE_SECONDS:-60} peers=${PGFEED_PEERS:-}
+    local password=${PGFEED_REDIS_PASSWORD_FILE:-} resolver
     [[ -z $cache || $cache =~ ^(unix:/[-A-Za-z0-9._/+@,~]+|[A-Za-z0-9.-]+:[0-9]+)$ ]] \
         || die "PGFEED_REDIS is HOST:PORT or unix:PATH, not $cache"
     [[ $seconds =~ ^[1-9][0-9]{0,4}$ ]] \

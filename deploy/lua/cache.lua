@@ -27,8 +27,6 @@ local PAUSE_SECONDS = 1
 local POOL_SIZE, IDLE_MS = 64, 10000
 
 local LARGEST_BODY, LARGEST_SELECT = 512 * 1024, 500
--- Under this nginx compresses nothing either.
-local LEAST_COMPRESSED = 1024
 local COMPRESSION, GZIP_WINDOW = 5, 15 + 16
 -- Limits and selections of a user that are kept at once, with the generation.
 local MOST_FIELDS = 17
@@ -49,7 +47,11 @@ local NOT_STORED = {
 
 -- Writes that change nobody's feed, and those of service_role that change everybody's: new and
 -- closed listings are seen within the time to live.
-local CHANGES_NO_FEED = { ["/rest/v1/rpc/track_impressions"] = true }
+local CHANGES_NO_FEED = {
+    ["/rest/v1/rpc/explain_listing"] = true,
+    ["/rest/v1/rpc/export_my_data"] = true,
+    ["/rest/v1/rpc/track_impressions"] = true,
+}
 local CHANGES_LISTINGS = {
     ["/rest/v1/listings"] = true,
     ["/rest/v1/rpc/upsert_listings"] = true,
@@ -335,10 +337,9 @@ local function store(_, fill)
     if not body:find("^%[.*%]$") then
         return
     end
-    if #body >= LEAST_COMPRESSED then
-        body = zlib.deflate(COMPRESSION, GZIP_WINDOW)(body, "finish")
-        fill.headers["Content-Encoding"] = "gzip"
-    end
+    -- A sixth of the size, and ready for most clients; for the others nginx has gunzip.
+    body = zlib.deflate(COMPRESSION, GZIP_WINDOW)(body, "finish")
+    fill.headers["Content-Encoding"] = "gzip"
     local headers = cjson.encode(fill.headers)
     local answer = fill.computed_at .. " " .. fill.general .. " " .. headers .. "\n" .. body
     call(
@@ -381,24 +382,22 @@ local function collect(value, found)
     end
 end
 
--- Whose rows a request of service_role changes: those whom it names, else everybody's.
-local function named_users()
+-- Whose rows a request of service_role changes: whom it names, and its own; everybody's if that
+-- cannot be seen.
+local function named_users(sub)
     local found = {}
-    local filter = ngx.re.match(
-        ngx.unescape_uri(ngx.var.args or ""),
-        [[(?:^|&)user_uid=eq\.([^&;]+)(?:&|$)]],
-        "jo"
-    )
-    if filter then
-        found[token.uuid(filter[1]) or EVERYBODY] = true
-    elseif ngx.var.route ~= "preferences" then
-        collect(cjson.decode(body()), found)
+    local text = body()
+    local value = cjson.decode(text)
+    collect(value, found)
+    if sub then
+        found[sub] = true
     end
     local users = {}
     for user in pairs(found) do
         users[#users + 1] = user
     end
-    if #users == 0 or #users > MOST_USERS or found[EVERYBODY] then
+    local is_clear = value ~= nil or text == ""
+    if not is_clear or #users == 0 or #users > MOST_USERS or found[EVERYBODY] then
         return { EVERYBODY }
     end
     return users
@@ -417,7 +416,7 @@ local function written_users()
     if claims.role ~= "service_role" or CHANGES_LISTINGS[uri] then
         return nil
     end
-    return named_users()
+    return named_users(claims.sub)
 end
 
 local function begin_write(context)
@@ -432,7 +431,12 @@ local function begin_write(context)
         write.keys[#write.keys + 1] = key_of(user)
     end
     count_begun(users)
-    if not call(scripts.begin_write, write.keys, write.id, 1000 * WRITE_SECONDS, life_ms) then
+    if call(scripts.begin_write, write.keys, write.id, 1000 * WRITE_SECONDS, life_ms) then
+        -- Nothing is left of what could not be dropped before.
+        for _, user in ipairs(users) do
+            shared:delete("distrusted:" .. user)
+        end
+    else
         distrust(users)
     end
     context.write = write
