@@ -5,7 +5,7 @@
 -- (cache_scripts.lua). So no answer is older than the user's last write, wherever a reader stood.
 --
 -- Redis may fail at any moment: then PostgREST is asked. Whose answers could not be dropped is kept
--- in `shared`, by all workers, for as long as these answers may still come up.
+-- in `shared`, by all workers, until that is made good or they are too old.
 
 local cjson = require "cjson.safe"
 local redis = require "nginx.redis"
@@ -153,13 +153,27 @@ end
 
 -- Answers from before a write of theirs may still be in Redis.
 local function distrust(users)
+    local by = ngx.var.request_id
     for _, user in ipairs(users) do
-        if not shared:safe_set("distrusted:" .. user, true, seconds + 1) then
+        if not shared:safe_set("distrusted:" .. user, by, seconds + 1) then
             -- No room to remember so many.
-            shared:set("distrusted:" .. EVERYBODY, true, seconds + 1)
+            shared:set("distrusted:" .. EVERYBODY, by, seconds + 1)
             return
         end
     end
+end
+
+-- Drops now what could not be dropped then, with a write that takes no time.
+local function regain(user, distrusted_by)
+    if not call(scripts.begin_write, { key_of(user) }, ngx.var.request_id, 0, life_ms) then
+        return false
+    end
+    -- Unless another write has failed to drop something meanwhile.
+    local name = "distrusted:" .. user
+    if shared:get(name) == distrusted_by then
+        shared:delete(name)
+    end
+    return true
 end
 
 -- Redis knows it too, unless it forgets: evicted or started anew in the middle of a write.
@@ -178,13 +192,19 @@ end
 local function count_ended(users)
     for _, user in ipairs(users) do
         -- Not made anew where its time was over.
-        shared:incr("writes:" .. user, -1)
+        if shared:incr("writes:" .. user, -1) == 0 then
+            shared:expire("writes:" .. user, 1)
+        end
     end
 end
 
 local function is_trusted(user)
     for _, name in ipairs { user, EVERYBODY } do
-        if shared:get("distrusted:" .. name) or (shared:get("writes:" .. name) or 0) > 0 then
+        if (shared:get("writes:" .. name) or 0) > 0 then
+            return false
+        end
+        local distrusted_by = shared:get("distrusted:" .. name)
+        if distrusted_by and not regain(name, distrusted_by) then
             return false
         end
     end
@@ -431,12 +451,7 @@ local function begin_write(context)
         write.keys[#write.keys + 1] = key_of(user)
     end
     count_begun(users)
-    if call(scripts.begin_write, write.keys, write.id, 1000 * WRITE_SECONDS, life_ms) then
-        -- Nothing is left of what could not be dropped before.
-        for _, user in ipairs(users) do
-            shared:delete("distrusted:" .. user)
-        end
-    else
+    if not call(scripts.begin_write, write.keys, write.id, 1000 * WRITE_SECONDS, life_ms) then
         distrust(users)
     end
     context.write = write

