@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -79,6 +80,7 @@ class Patient:
     """An instance: its files, its addresses, and a session in its database.
 
     home: of a private instance; None where the servers are run by others than bin/up
+    redis: the gateway's cache as PGFEED_REDIS names it; empty where there is none
     """
 
     repository: Path
@@ -87,6 +89,8 @@ class Patient:
     rest_url: str
     gateway_url: str
     connection: psycopg.Connection
+    redis: str = ""
+    redis_password_file: Path | None = None
 
     def value(self, query: str, **parameters: object) -> object:
         row = self.connection.execute(query, parameters).fetchone()
@@ -149,6 +153,58 @@ def check_gateway(patient: Patient) -> str:
         remedy = f"look into {log_of(patient, 'nginx')}, then make up"
         raise Wrong(f"{patient.gateway_url} answers {status}", remedy)
     return patient.gateway_url
+
+
+def ask_redis(patient: Patient, *words: str) -> dict[str, str]:
+    """The answer's pairs, of INFO or of a hash."""
+    host, _, port = patient.redis.rpartition(":")
+    place = ["-h", host, "-p", port]
+    if patient.redis.startswith("unix:"):
+        place = ["-s", patient.redis.removeprefix("unix:")]
+    environment = dict(os.environ)
+    if patient.redis_password_file is not None:
+        environment["REDISCLI_AUTH"] = patient.redis_password_file.read_text().split("\n")[0]
+    try:
+        done = subprocess.run(
+            ["redis-cli", *place, "--raw", *words],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+        failure = (done.stderr or done.stdout).strip() if done.returncode else ""
+        # An error of Redis's own is no failure of redis-cli's.
+        if re.match(r"(NOAUTH|WRONGPASS|LOADING|ERR) ", done.stdout):
+            failure = done.stdout.strip()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        failure = str(error)
+    if failure:
+        remedy = "make up" if patient.redis.startswith("unix:") else "start it there"
+        raise Wrong(f"Redis at {patient.redis} does not answer ({failure.splitlines()[0]})", remedy)
+    lines = [line for line in done.stdout.splitlines() if line]
+    if words[0] == "hgetall":
+        return dict(zip(lines[::2], lines[1::2], strict=True))
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def check_cache(patient: Patient) -> str:
+    """Without it the gateway asks PostgREST, so only this check tells that it is gone."""
+    if not patient.redis:
+        return "off"
+    info = ask_redis(patient, "info")
+    most = int(info["maxmemory"])
+    if not most or info["maxmemory_policy"] == "noeviction":
+        remedy = "set maxmemory there, and maxmemory-policy allkeys-lru"
+        raise Wrong(f"Redis at {patient.redis} fills up, and then takes no more", remedy)
+    counts = ask_redis(patient, "hgetall", "pgfeed:lookups")
+    hits, misses = (int(counts.get(name, 0)) for name in ("hits", "misses"))
+    share = (
+        f"{hits / (hits + misses):.0%} of {hits + misses} were hits" if counts else "not asked yet"
+    )
+    return (
+        f"{share}, {int(info['used_memory']) >> 20} of {most >> 20} MB used,"
+        f" {info['evicted_keys']} evicted"
+    )
 
 
 def log_of(patient: Patient, server: str) -> str:
@@ -650,6 +706,7 @@ CHECKS: dict[str, Callable[[Patient], str]] = {
     "postgresql": check_postgresql,
     "postgrest": check_postgrest,
     "gateway": check_gateway,
+    "cache": check_cache,
     "secret": check_secret,
     "disk": check_disk,
     "replication": check_replication,
@@ -688,8 +745,8 @@ def path_in(variable: str) -> Path | None:
 def examine() -> list[Result]:
     """Every check of the instance that the environment names.
 
-    PGHOST and its kin name the database, PGFEED_REST_URL and PGFEED_URL the servers;
-    PGFEED_HOME and PGFEED_SECRET_FILE may be missing.
+    PGHOST and its kin name the database, PGFEED_REST_URL and PGFEED_URL the servers, PGFEED_REDIS
+    the cache if there is one; PGFEED_HOME and PGFEED_SECRET_FILE may be missing.
     """
     home = path_in("PGFEED_HOME")
     try:
@@ -708,5 +765,7 @@ def examine() -> list[Result]:
             rest_url=os.environ.get("PGFEED_REST_URL", ""),
             gateway_url=os.environ.get("PGFEED_URL", ""),
             connection=connection,
+            redis=os.environ.get("PGFEED_REDIS", ""),
+            redis_password_file=path_in("PGFEED_REDIS_PASSWORD_FILE"),
         )
         return [run_check(patient, name) for name in CHECKS]

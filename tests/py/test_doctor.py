@@ -5,6 +5,7 @@ That nothing is wrong with a fresh instance, and what the command prints, is in 
 
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness import REPOSITORY, Instance
+from harness import REPOSITORY, Instance, run
 from pgfeed import doctor
 from pgfeed.doctor import CHECKS, Patient, run_check
 
@@ -84,6 +85,37 @@ def test_gateway(patient: Patient) -> None:
     assert assert_well(patient, "gateway") == patient.gateway_url
     gone = replace(patient, gateway_url="http://127.0.0.1:9")
     assert_wrong(gone, "gateway", "does not answer", "make up")
+
+
+def test_cache(patient: Patient, tmp_path: Path) -> None:
+    assert assert_well(patient, "cache") == "off"
+    place = tmp_path / "redis.sock"
+    ours = replace(patient, redis=f"unix:{place}")
+    assert_wrong(ours, "cache", "does not answer", "make up")
+    elsewhere = replace(patient, redis="127.0.0.1:9")
+    assert_wrong(elsewhere, "cache", "does not answer", "start it there")
+
+    command = ["redis-server", "--port", "0", "--unixsocket", str(place), "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as redis:
+        try:
+            while not place.exists():
+                time.sleep(0.01)
+            ask = ["redis-cli", "-s", str(place)]
+            assert_wrong(ours, "cache", "fills up", "maxmemory-policy allkeys-lru")
+            run(*ask, "config", "set", "maxmemory", "64mb")
+            assert_wrong(ours, "cache", "fills up", "maxmemory-policy allkeys-lru")
+            run(*ask, "config", "set", "maxmemory-policy", "allkeys-lru")
+            assert assert_well(ours, "cache").startswith("not asked yet, ")
+            run(*ask, "hset", "pgfeed:lookups", "hits", "3", "misses", "1")
+            assert assert_well(ours, "cache").startswith("75% of 4 were hits, ")
+
+            run(*ask, "config", "set", "requirepass", "secret")
+            assert_wrong(ours, "cache", "NOAUTH", "make up")
+            password = tmp_path / "password"
+            password.write_text("secret\n")
+            assert_well(replace(ours, redis_password_file=password), "cache")
+        finally:
+            redis.kill()
 
 
 def test_secret(patient: Patient, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pgfeed.bench import feeds, ingest, service, training
+from pgfeed.bench import cache, feeds, ingest, service, training
 from pgfeed.bench.catalogue import read_catalogue
 from pgfeed.bench.feeds import Bench, Sizes
 from pgfeed.bench.figures import Figure
@@ -70,6 +70,16 @@ def measure(
         small = Server(repository, homes / "bench-small")
         if scale == "medium" and (not only or "growth" in only) and (small.home / "env").exists():
             yield from growth(bench, small)
+
+
+def measure_cache(
+    repository: Path, homes: Path, scale: str, home: Path | None, stages: Stages
+) -> Iterator[Figure]:
+    """The figures of the gateway's cache, which needs settings of its own."""
+    server = Server(repository, home or homes / f"bench-{scale}")
+    start(server, scale, is_own=home is None, rebuild=False, stages=stages)
+    with server.without_schedule():
+        yield from cache.measure(prepare(server, scale, stages))
 
 
 def start(server: Server, scale: str, is_own: bool, rebuild: bool, stages: Stages) -> None:

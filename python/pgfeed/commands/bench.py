@@ -33,6 +33,12 @@ SCALES = ("tiny", "small", "medium")
     help="Only the plot of training by users, and what leaving things out is worth.",
 )
 @click.option(
+    "--cache",
+    "is_cache",
+    is_flag=True,
+    help="Only the gateway's cache: hits, memory, a killed Redis. Two minutes; needs wrk.",
+)
+@click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -46,6 +52,7 @@ def bench(
     document: bool,
     is_plot: bool,
     is_scaling: bool,
+    is_cache: bool,
     data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -57,7 +64,7 @@ def bench(
     # As the server has it. Before numpy is imported: the baseline's kernel is not to be helped by
     # threads that a backend does not have, nor hindered by theirs.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    from pgfeed.bench.run import measure
+    from pgfeed.bench.run import measure, measure_cache
 
     repository = Path(os.environ["PGFEED_REPOSITORY"])
     homes = Path(os.environ["PGFEED_HOME"])
@@ -71,6 +78,10 @@ def bench(
         from pgfeed.bench.scaling import scaling
 
         scaling(repository, data, stages)
+        return
+    if is_cache:
+        for figure in measure_cache(repository, homes, scale, home, stages):
+            click.echo(figure.line())
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):

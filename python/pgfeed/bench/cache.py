@@ -1,0 +1,325 @@
+"""The gateway's cache: a hit beside a miss, requests with and without it, memory, and its loss.
+
+Its own command, `pgfeed bench --cache`: the gateway is switched over, and Redis is killed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.parse
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import click
+
+from pgfeed.bench.feeds import WANTED, Bench, timed
+from pgfeed.bench.figures import Figure, median, percentile
+from pgfeed.bench.server import Server
+from pgfeed.instance import signed_token
+
+CONNECTIONS = 8
+WARM = 200
+"""Users whose feeds are asked for one after the other."""
+CROWD = 2000
+"""Users of the mix: the n-th most eager asks 1/n as often as the first."""
+READS_A_WRITE = 9
+VIEWED = 500
+"""Listings that the users of the mix write about."""
+SECONDS = 12
+KILLED_AFTER, BACK_AFTER = 2, 5
+
+# wrk asks for one user's feed after the other.
+WRK = """
+local users = {%s}
+local turn = 0
+request = function()
+    turn = turn %% #users + 1
+    return wrk.format("GET", "/api/v1/feed?limit=%d", {Authorization = "Bearer " .. users[turn],
+        ["Accept-Encoding"] = "gzip"})
+end
+"""
+
+
+class Client:
+    """One kept connection to the gateway, as any user."""
+
+    def __init__(self, server: Server, tokens: dict[UUID, str]) -> None:
+        parts = urllib.parse.urlsplit(server.url)
+        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self.tokens = tokens
+
+    def ask(
+        self, method: str, user_uid: UUID, path: str, body: object = None, **headers: str
+    ) -> tuple[int, str, bytes]:
+        """Status, what the cache said, and the body."""
+        headers = {
+            "Authorization": f"Bearer {self.tokens[user_uid]}",
+            "Accept-Encoding": "gzip",
+            "Content-Type": "application/json",
+        } | headers
+        self.connection.request(method, path, body and json.dumps(body), headers)
+        answer = self.connection.getresponse()
+        return answer.status, answer.headers.get("Cache-Status", ""), answer.read()
+
+    def feed(self, user_uid: UUID, **headers: str) -> tuple[int, str, bytes]:
+        return self.ask("GET", user_uid, f"/api/v1/feed?limit={WANTED}", **headers)
+
+
+def redis(server: Server, *words: str) -> str:
+    socket = server.values["PGFEED_REDIS"].removeprefix("unix:")
+    command = ["redis-cli", "-s", socket, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def used_memory(server: Server) -> int:
+    return int(re.search(r"used_memory:(\d+)", redis(server, "info", "memory"))[1])
+
+
+@contextmanager
+def cache(server: Server) -> Iterator[None]:
+    """The gateway with the cache; without it in the end."""
+    server.settings["PGFEED_CACHE"] = "on"
+    server.bin("up", "--no-deploy")
+    try:
+        yield
+    finally:
+        del server.settings["PGFEED_CACHE"]
+        server.bin("up", "--no-deploy")
+
+
+def measure(bench: Bench) -> Iterator[Figure]:
+    """Every figure, without the cache and with it."""
+    if shutil.which("wrk") is None:
+        raise click.ClickException("there is no wrk: apt-get install wrk")
+    server = bench.server
+    with server.connect() as connection:
+        rows = connection.execute(
+            "select u.user_uid from feed.users as u order by md5(u.user_uid::text) limit %s",
+            (CROWD,),
+        )
+        crowd = [row[0] for row in rows]
+        rows = connection.execute(
+            "select l.listing_id from feed.listings as l where l.status = 'open'"
+            " order by l.listing_no limit %s",
+            (VIEWED,),
+        )
+        bench.notes["viewed"] = [row[0] for row in rows]
+    everybody = {*crowd, *bench.askers["mix"][:WARM]}
+    tokens = {user: signed_token(server.secret, str(user)) for user in everybody}
+
+    fill(bench, tokens)
+    without = requests_per_second(bench, tokens)
+    mix_without = mix(bench, crowd, tokens)
+    with cache(server):
+        yield from latency(bench, tokens)
+        yield from memory(bench, tokens)
+        with_cache = requests_per_second(bench, tokens)
+        yield bench.figure(
+            "cache_requests_per_s",
+            with_cache,
+            "requests/s",
+            baseline=without,
+            ratio=with_cache / without,
+        )
+        redis(server, "flushall")
+        mixed = mix(bench, crowd, tokens)
+        yield bench.figure("cache_hit_ratio", mixed.hit_ratio, f"of {mixed.reads} reads")
+        yield bench.figure(
+            "cache_mix_requests_per_s",
+            mixed.per_second,
+            "requests/s",
+            baseline=mix_without.per_second,
+            ratio=mixed.per_second / mix_without.per_second,
+        )
+        yield from killed(bench, crowd, tokens)
+
+
+def fill(bench: Bench, tokens: dict[UUID, str]) -> None:
+    """Asks for everybody's feed of the warm users once."""
+    client = Client(bench.server, tokens)
+    for user in bench.askers["mix"][:WARM]:
+        client.feed(user)
+
+
+def latency(bench: Bench, tokens: dict[UUID, str]) -> Iterator[Figure]:
+    """One client; each user's feed past the cache and from it, in turns."""
+    client = Client(bench.server, tokens)
+    users = bench.askers["mix"][:WARM]
+    hits, misses = [], []
+    with bench.stages.stage("hits and misses", len(users)) as advance:
+        for user in users:
+            past_it = partial(client.feed, user, **{"Cache-Control": "no-cache"})
+            misses.append(timed(past_it)[0])
+            # It is stored while the client reads.
+            while "hit" not in client.feed(user)[1]:
+                time.sleep(0.001)
+            for _ in range(3):
+                took, (_, state, _) = timed(partial(client.feed, user))
+                if "hit" in state:
+                    hits.append(took)
+            advance(1)
+    for name, share in (("p50", 0.5), ("p99", 0.99)):
+        ours, baseline = (
+            (median(hits), median(misses))
+            if share == 0.5
+            else (percentile(hits, share), percentile(misses, share))
+        )
+        yield bench.figure(
+            f"cache_hit_ms_{name}", ours, "ms", baseline=baseline, ratio=baseline / ours
+        )
+
+
+def memory(bench: Bench, tokens: dict[UUID, str]) -> Iterator[Figure]:
+    """Of Redis, for a user with one feed of 50; the baseline is the feed as JSON."""
+    server = bench.server
+    redis(server, "flushall")
+    before = used_memory(server)
+    fill(bench, tokens)
+    time.sleep(0.5)
+    count = sum(line.startswith("pgfeed:user:") for line in redis(server, "keys", "*").split())
+    each = (used_memory(server) - before) / count
+    client = Client(server, tokens)
+    plain = {"Accept-Encoding": "identity"}
+    sizes = [len(client.feed(user, **plain)[2]) for user in bench.askers["mix"][:WARM]]
+    as_json = sum(sizes) / len(sizes)
+    yield bench.figure(
+        "cache_bytes_per_user", each, "bytes", baseline=as_json, ratio=as_json / each
+    )
+
+
+def requests_per_second(bench: Bench, tokens: dict[UUID, str]) -> float:
+    """wrk with eight connections, the warm users in turns."""
+    users = ", ".join(f'"{tokens[user]}"' for user in bench.askers["mix"][:WARM])
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(WRK % (users, WANTED))
+        script.flush()
+        with bench.stages.stage("requests on eight connections"):
+            load = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS // 2}s", "-s", script.name]
+            command = [*load, bench.server.url]
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
+    if "Non-2xx" in done.stdout:
+        raise RuntimeError(done.stdout)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)[1])
+
+
+class Mix:
+    """What eight clients have seen."""
+
+    def __init__(self) -> None:
+        self.states: Counter[str] = Counter()
+        self.errors: list[str] = []
+        self.writes = 0
+        self.seconds = 0.0
+
+    @property
+    def reads(self) -> int:
+        return self.states.total()
+
+    @property
+    def hit_ratio(self) -> float:
+        return self.states["hit"] / self.reads
+
+    @property
+    def per_second(self) -> float:
+        return (self.reads + self.writes) / self.seconds
+
+
+def mix(
+    bench: Bench,
+    crowd: list[UUID],
+    tokens: dict[UUID, str],
+    meanwhile: Callable[[], None] = lambda: time.sleep(SECONDS),
+) -> Mix:
+    """Feeds and writes, nine to one, of users some of whom come much more often than others.
+
+    A write is a view, and the user's next one takes it back: the world stays as it is.
+    """
+    seen = Mix()
+    weights = list(itertools.accumulate(1 / (place + 1) for place in range(len(crowd))))
+    is_over = threading.Event()
+
+    def work(number: int) -> None:
+        chance = random.Random(number)
+        client = Client(bench.server, tokens)
+        events: dict[UUID, str] = {}
+        while not is_over.is_set():
+            try:
+                (user,) = chance.choices(crowd, cum_weights=weights)
+                if chance.random() < 1 / (READS_A_WRITE + 1):
+                    listing = chance.choice(bench.notes["viewed"])
+                    status, body = write(client, user, listing, events)
+                    seen.writes += 1
+                else:
+                    status, told, body = client.feed(user)
+                    seen.states[told.removeprefix("pgfeed; ").split(";")[0]] += 1
+                if status != 200:
+                    seen.errors.append(f"{status} {body[:200]!r}")
+            except (OSError, http.client.HTTPException) as error:
+                seen.errors.append(repr(error))
+                client = Client(bench.server, tokens)
+        for user, event in events.items():
+            client.ask("DELETE", user, f"/api/v1/feed/interactions/{event}")
+
+    started = time.perf_counter()
+    with (
+        bench.stages.stage("feeds and writes, nine to one"),
+        ThreadPoolExecutor(CONNECTIONS) as pool,
+    ):
+        clients = [pool.submit(work, number) for number in range(CONNECTIONS)]
+        try:
+            meanwhile()
+        finally:
+            seen.seconds = time.perf_counter() - started
+            is_over.set()
+        for client in clients:
+            client.result()
+    return seen
+
+
+def write(client: Client, user: UUID, listing: UUID, events: dict[UUID, str]) -> tuple[int, bytes]:
+    """The user views a listing, or takes back the view that this client has sent before."""
+    if user in events:
+        path = f"/api/v1/feed/interactions/{events.pop(user)}"
+        status, _, body = client.ask("DELETE", user, path)
+        return status, body
+    event = str(uuid4())
+    path = f"/api/v1/feed/interactions/{listing}"
+    status, _, body = client.ask("POST", user, path, {"type": "view", "event_id": event})
+    events[user] = event
+    return status, body
+
+
+def killed(bench: Bench, crowd: list[UUID], tokens: dict[UUID, str]) -> Iterator[Figure]:
+    """Redis is killed under the mix, and comes back: how many requests failed, of how many."""
+    pid_file = Path(bench.server.home / "run/redis.pid")
+
+    def kill() -> None:
+        time.sleep(KILLED_AFTER)
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        time.sleep(BACK_AFTER)
+        bench.server.bin("up", "--no-deploy")
+        time.sleep(KILLED_AFTER)
+
+    seen = mix(bench, crowd, tokens, kill)
+    for error in seen.errors[:3]:
+        bench.stages.note(error)
+    yield bench.figure(
+        "cache_killed_errors", len(seen.errors), f"of {seen.reads + seen.writes} requests"
+    )
+    yield bench.figure("cache_killed_hit_ratio", seen.hit_ratio, f"of {seen.reads} reads")
