@@ -515,6 +515,8 @@ def test_a_read_beside_a_write_fills_nothing(
         with locked(instance, "feed.user_interactions", "exclusive") as is_awaited:
             write = pool.submit(town.call, user, "POST", path, json={"type": "dismiss"})
             until(is_awaited)
+            # What was kept is gone before PostgREST has written anything.
+            assert redis("hkeys", f"pgfeed:user:{user}").split() == ["generation", "writes"]
             if happens == "evicted":
                 assert redis("del", f"pgfeed:user:{user}") == "1"
             if happens == "Redis begins anew":
