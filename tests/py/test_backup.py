@@ -81,7 +81,7 @@ def test_the_doctor_sees_standbys_and_the_archive(
     ):
         until(here, "select exists (select from pg_stat_replication where state = 'streaming')")
         until(standby, "select pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()")
-        assert run_check(patient(here), "replication").finding == "1 standbys, none lags"
+        assert run_check(patient(here), "replication").finding.startswith("1 standbys, none lags")
         assert run_check(patient(standby), "replication").finding.startswith("a standby, 0")
 
         # A busy machine may lag by that much without any pause.
