@@ -81,9 +81,15 @@ copy_primary() {
     as_server "$PG_BIN/pg_basebackup" -h "$PRIMARY_SOCKET" -p "$PGPORT" -U postgres --no-password \
         -D "$DATA_DIR.new" -X stream -S "$slot" -c fast >"$MEMBER/log/copy.log" 2>&1 \
         || die "the primary could not be copied (log: $MEMBER/log/copy.log)"
-    as_server touch "$DATA_DIR.new/standby.signal"
+    make_standby "$DATA_DIR.new"
     # Whole or not there, whatever becomes of us.
     mv "$DATA_DIR.new" "$DATA_DIR"
+}
+
+# A copy of a primary's data becomes a standby's. Whom commits wait for is the primary's affair.
+make_standby() {
+    as_server touch "$1/standby.signal"
+    rm -f "$1/conf.d/synchronous.conf"
 }
 
 # What it wrote and no standby had is undone: it is nobody's any more.
@@ -97,7 +103,7 @@ rewind_former_primary() {
         --source-server="host=$PRIMARY_SOCKET port=$PGPORT user=postgres dbname=postgres" \
         >"$log" 2>&1 \
         || die "pg_rewind failed (log: $log): move $DATA_DIR away, and bin/up copies the primary anew"
-    as_server touch "$DATA_DIR/standby.signal"
+    make_standby "$DATA_DIR"
     rm "$MEMBER/fenced"
 }
 

@@ -35,6 +35,7 @@ class Server:
     def __init__(self, repository: Path, home: Path) -> None:
         self.repository = repository
         self.home = home
+        self.settings: dict[str, str] = {}
 
     def bin(self, name: str, *arguments: str) -> None:
         """Runs a command of bin/ on this instance; what it says goes to standard error."""
@@ -42,7 +43,7 @@ class Server:
         tools = {k: v for k, v in os.environ.items() if k in ("PGFEED_TOOLS", "PGFEED_POSTGREST")}
         subprocess.run(
             [self.repository / "bin" / name, *arguments],
-            env=kept | tools | UNLIMITED | {"PGFEED_HOME": str(self.home)},
+            env=kept | tools | UNLIMITED | self.settings | {"PGFEED_HOME": str(self.home)},
             stdin=subprocess.DEVNULL,
             stdout=sys.stderr,
             check=True,
