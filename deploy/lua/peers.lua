@@ -30,10 +30,12 @@ local CONNECT_PATIENCE, USER_PATIENCE = 0.5, 12
 -- These ask who holds a lock now, which only the primary knows.
 local PRIMARY_ONLY = [[/(?:job_health|job_runs)$]]
 
--- What all workers know: primary, timeline, is_lost, fresh:N, standby:N, wrote:CALLER.
+-- What all workers know: primary, timeline, is_lost, fresh:NAME, standby:NAME, wrote:CALLER. Peers
+-- by name, since a reload may count them in another order.
 local known = ngx.shared.replicas
 
 local peers = {}
+local by_name = {}
 local max_lag
 local turn = 0
 
@@ -44,7 +46,8 @@ local function address_of(name)
     if ngx.re.find(name, [[^[0-9.]+$]], "jo") then
         return name
     end
-    -- As nginx does with its upstreams, once: whoever moves a server sends nginx SIGHUP.
+    -- As nginx does with its upstreams, once: whoever moves a server, or starts one that had no
+    -- address, sends nginx SIGHUP.
     local pipe = io.popen("getent ahostsv4 " .. name)
     local address = pipe:read("*l")
     pipe:close()
@@ -55,12 +58,16 @@ end
 function M.configure(settings)
     max_lag = settings.max_lag
     for name, port, admin_port in settings.peers:gmatch("([^:,]+):(%d+):(%d+)") do
-        peers[#peers + 1] = {
+        local peer = {
             name = name .. ":" .. port,
             address = address_of(name),
             port = tonumber(port),
             admin_port = tonumber(admin_port),
         }
+        if peer.address then
+            peers[#peers + 1] = peer
+            by_name[peer.name] = peer
+        end
     end
 end
 
@@ -70,7 +77,7 @@ end
 local function response(peer, key_number)
     local bearer =
         token.signed({ role = "service_role", exp = ngx.time() + 60 }, key_number)
-    if not peer.address or not bearer then
+    if not bearer then
         return nil
     end
     local socket = ngx.socket.tcp()
@@ -116,22 +123,19 @@ local function find_primary()
     end
     known:set("timeline", timeline)
     local found
-    for number, peer in ipairs(peers) do
-        if peer.is_primary and peer.timeline == timeline then
-            found = number == current and number or found or number
-            if number == current then
-                break
-            end
+    for _, peer in ipairs(peers) do
+        local is_current = peer.name == current
+        -- After a reload nobody was asked yet: what was known holds.
+        local may_be = peer.is_primary and peer.timeline == timeline
+            or is_current and peer.is_primary == nil
+        if may_be and (is_current or not found) then
+            found = peer
         end
     end
-    -- After a reload nobody was asked yet: what was known holds.
-    if not found and current and peers[current] and peers[current].is_primary == nil then
-        found = current
-    end
-    if found ~= current then
+    if (found and found.name) ~= current then
         samples = {}
-        known:set("primary", found)
-        tell(found and "the primary is " .. peers[found].name or "there is no primary")
+        known:set("primary", found and found.name)
+        tell(found and "the primary is " .. found.name or "there is no primary")
     end
     return found
 end
@@ -145,8 +149,8 @@ local function fresh_time(position)
     end
 end
 
-local function note_standby(number, peer, answer, primary)
-    local follows = primary and answer.timeline == peers[primary].timeline
+local function note_standby(peer, answer, primary)
+    local follows = primary and answer.timeline == primary.timeline
     local newest = samples[#samples]
     if follows and newest then
         peer.fresh = fresh_time(answer.position)
@@ -161,25 +165,25 @@ local function note_standby(number, peer, answer, primary)
         tell(peer.name .. (in_time and " is a standby in time" or " lags behind, or is lost"))
         peer.in_time = in_time
     end
-    known:set("fresh:" .. number, in_time and peer.fresh or nil)
-    known:set("standby:" .. number, true)
+    known:set("fresh:" .. peer.name, in_time and peer.fresh or nil)
+    known:set("standby:" .. peer.name, true)
 end
 
-local function learn(number, peer, asked_at, answer)
+local function learn(peer, asked_at, answer)
     if answer then
         peer.is_primary = answer.is_primary
         peer.timeline = type(answer.timeline) == "number" and answer.timeline or peer.timeline
     end
     local primary = find_primary()
-    if number == primary then
+    if peer == primary then
         peer.answered_at = answer and asked_at or peer.answered_at or asked_at
         known:set("is_lost", asked_at - peer.answered_at > LOST_AFTER)
     end
     if answer and not answer.is_primary then
-        note_standby(number, peer, answer, primary)
+        note_standby(peer, answer, primary)
         return
     end
-    if number == primary and answer then
+    if peer == primary and answer then
         samples[#samples + 1] = { time = asked_at, position = answer.position }
         while samples[1].time < asked_at - max_lag - 1 do
             table.remove(samples, 1)
@@ -189,8 +193,8 @@ local function learn(number, peer, asked_at, answer)
         tell(peer.name .. " does not answer, or is no standby any more")
     end
     peer.fresh, peer.in_time = nil, nil
-    known:delete("fresh:" .. number)
-    known:delete("standby:" .. number)
+    known:delete("fresh:" .. peer.name)
+    known:delete("standby:" .. peer.name)
 end
 
 local function watch(premature, number)
@@ -202,7 +206,7 @@ local function watch(premature, number)
     -- The cached time is at most that of now, which is the safe side.
     local asked_at = ngx.now()
     local _, answer = pcall(ask, peer)
-    learn(number, peer, asked_at, type(answer) == "table" and answer or nil)
+    learn(peer, asked_at, type(answer) == "table" and answer or nil)
     peer.is_asked = false
 end
 
@@ -245,9 +249,9 @@ local function joined(...)
     return all
 end
 
--- Numbers of peers, in the order in which they are tried.
+-- The peers in the order in which they are tried.
 local function order_of(context)
-    local primary = known:get("primary")
+    local primary = by_name[known:get("primary") or ""]
     -- The token's question, a subrequest, reads what everybody may.
     if not (context.is_read or ngx.is_subrequest) then
         return { primary }
@@ -257,12 +261,12 @@ local function order_of(context)
     local fresh, late = {}, {}
     turn = turn + 1
     for step = 1, #peers do
-        local number = (turn + step) % #peers + 1
-        local fresh_at = known:get("fresh:" .. number)
+        local peer = peers[(turn + step) % #peers + 1]
+        local fresh_at = known:get("fresh:" .. peer.name)
         if fresh_at and fresh_at > wrote then
-            fresh[#fresh + 1] = number
-        elseif known:get("standby:" .. number) then
-            late[#late + 1] = number
+            fresh[#fresh + 1] = peer
+        elseif known:get("standby:" .. peer.name) then
+            late[#late + 1] = peer
         end
     end
     if ngx.re.find(ngx.var.uri, PRIMARY_ONLY, "jo") then
@@ -276,8 +280,8 @@ end
 -- A read is tried elsewhere when a server fails; a write is sent once, whatever becomes of it.
 local function try_next(context, port)
     context.tried = context.tried + 1
-    local peer = peers[context.order[context.tried]]
-    if not peer or not peer.address then
+    local peer = context.order[context.tried]
+    if not peer then
         return ngx.exit(ngx.ERROR)
     end
     local is_last = context.tried == #context.order
@@ -314,11 +318,13 @@ end
 function M.admin_balancer(context)
     if not context.order then
         context.order, context.tried = {}, 0
-        for number in ipairs(peers) do
-            local is_in = known:get("fresh:" .. number) or number == known:get("primary")
-            table.insert(context.order, is_in and 1 or #context.order + 1, number)
+        for _, peer in ipairs(peers) do
+            local is_in = known:get("fresh:" .. peer.name) or peer.name == known:get("primary")
+            table.insert(context.order, is_in and 1 or #context.order + 1, peer)
         end
-        balancer.set_more_tries(#context.order - 1)
+        if #context.order > 1 then
+            balancer.set_more_tries(#context.order - 1)
+        end
     end
     try_next(context, "admin_port")
 end
