@@ -22,11 +22,12 @@ import httpx
 import psycopg
 import pytest
 
-from harness import REPOSITORY, Instance, as_server, run
+from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, as_server, clean_environment, run
 from pgfeed.bench.pooler import pgbouncer, postgrests
 from world import Town, assert_error
 
 MAX_LAG = 2
+PAGE = (REPOSITORY / "docs/dba/replicas.md").read_text()
 
 
 def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
@@ -89,10 +90,20 @@ def replicated(test_home: Path, deployed: Path) -> Iterator[Instance]:
         "PGFEED_SYNCHRONOUS": "on",
         "PGFEED_REPLICA_MAX_LAG": str(MAX_LAG),
     }
+    (instance.home / "postgresql.local.conf").write_text(POSTGRESQL_SETTINGS)
     try:
-        yield instance.up()
+        command("switch-on", instance)
+        instance.read_env()
+        yield instance
     finally:
         instance.remove()
+
+
+def command(name: str, instance: Instance) -> None:
+    """A block of the page for DBAs, as it is."""
+    (code,) = re.findall(rf"^```sh .* {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    environment = clean_environment(PGFEED_HOME=str(instance.home), **instance.settings)
+    run("bash", "-euo", "pipefail", "-c", code, env=environment, cwd=REPOSITORY)
 
 
 @pytest.fixture
@@ -497,7 +508,7 @@ def test_a_switch_over_loses_nothing(
     with crowd.at_work(readers=4, writers=2):
         crowd.wait_for_more(writes=10)
         before = time.monotonic()
-        instance.bin("promote")
+        command("promote", instance)
         crowd.wait_for_more(50, 20)
     instance.read_env()
     chosen = primary_of(instance)
