@@ -110,7 +110,6 @@ place() {
 
     VENV=$TOOLS/venv
     VENDOR_DIR=$TOOLS/vendor
-    DATA_DIR=$PGFEED_HOME/data
     RUN_DIR=$PGFEED_HOME/run
     LOG_DIR=$PGFEED_HOME/log
     CONF_DIR=$PGFEED_HOME/conf
@@ -125,17 +124,40 @@ place() {
         esac
     fi
 
-    # A socket's path may have 107 bytes: a deep instance keeps its sockets in /tmp.
-    SOCKET_DIR=$RUN_DIR
-    if ((${#RUN_DIR} + ${#SOCKET_NAME} > 107)); then
-        SOCKET_DIR=/tmp/pgfeed-$SERVER_USER-$(short_hash "$PGFEED_HOME")
-    fi
+    # bin/promote writes it; without it no other was ever the primary.
+    PRIMARY=0
+    [[ ! -s $PGFEED_HOME/primary ]] || PRIMARY=$(<"$PGFEED_HOME/primary")
+    use_member "$PRIMARY"
 
     # What the servers read of the checkout: in place, or a copy where they can.
     SERVED=$REPO
     if ! is_plain "$REPO" || ! as_server test -r "$REPO/python/pgfeed/__init__.py"; then
         SERVED=$PGFEED_HOME/served
     fi
+}
+
+# The servers of an instance are numbered: 0 lies in PGFEED_HOME itself, K in PGFEED_HOME/replicaK,
+# each a PostgreSQL with its PostgREST. One of them is the primary, the others are its standbys.
+use_member() {
+    MEMBER=$PGFEED_HOME
+    (($1 == 0)) || MEMBER=$PGFEED_HOME/replica$1
+    DATA_DIR=$MEMBER/data
+    # A socket's path may have 107 bytes: a deep instance keeps its sockets in /tmp.
+    SOCKET_DIR=$MEMBER/run
+    if ((${#SOCKET_DIR} + ${#SOCKET_NAME} > 107)); then
+        SOCKET_DIR=/tmp/pgfeed-$SERVER_USER-$(short_hash "$MEMBER")
+    fi
+}
+
+# The numbers of the servers that have data, but for the primary's.
+other_members() {
+    local folder number
+    for folder in "$PGFEED_HOME" "$PGFEED_HOME"/replica[0-9]*; do
+        [[ -s $folder/data/PG_VERSION ]] || continue
+        number=0
+        [[ $folder == "$PGFEED_HOME" ]] || number=${folder##*replica}
+        ((number == PRIMARY)) || printf '%s\n' "$number"
+    done
 }
 
 # The cluster listens on its own socket folder only, so the port is but a name.
@@ -173,7 +195,7 @@ running_pid() {
 }
 
 postgres_pid() { running_pid "$DATA_DIR/postmaster.pid" "$DATA_DIR"; }
-postgrest_pid() { running_pid "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
+postgrest_pid() { running_pid "$MEMBER/run/postgrest.pid" "$MEMBER/conf/postgrest.conf"; }
 nginx_pid() { running_pid "$RUN_DIR/nginx.pid" "$CONF_DIR/nginx.conf"; }
 redis_pid() { running_pid "$RUN_DIR/redis.pid" "$CONF_DIR/redis.conf"; }
 log_reader_pid() { running_pid "$RUN_DIR/log-reader.pid" "$LOG_DIR/access.log"; }
@@ -237,12 +259,18 @@ gateway_parts() {
         || die "PGFEED_REDIS_PASSWORD_FILE=$password: use letters, digits and ._/+@,~- only"
     # Who answers for names; nginx does not look into resolv.conf itself.
     resolver=$(awk '$1 == "nameserver" { print ($2 ~ /:/ ? "[" $2 "]" : $2); exit }' /etc/resolv.conf)
-    local lua='# ' balance='# '
+    local max_lag=${PGFEED_REPLICA_MAX_LAG:-5}
+    [[ $max_lag =~ ^[1-9][0-9]{0,3}$ ]] \
+        || die "PGFEED_REPLICA_MAX_LAG is a number of seconds from 1 to 9999, not $max_lag"
+    local lua='# ' balance='# ' next=off
     [[ -z $cache$peers ]] || lua=''
-    [[ -z $peers ]] || balance=''
+    # What is written is sent once all the same: deploy/lua/peers.lua gives it one server.
+    [[ -z $peers ]] \
+        || balance='' next='error timeout http_500 http_502 http_503 http_504 non_idempotent'
     GATEWAY_PARTS=(
         CACHE="$cache" CACHE_SECONDS="$seconds" CACHE_PASSWORD_FILE="$password"
         RESOLVER="${resolver:-127.0.0.1}" PEERS="$peers" LUA="$lua" BALANCE="$balance"
+        NEXT_UPSTREAM="$next" REPLICA_MAX_LAG="$max_lag"
     )
 }
 
@@ -284,11 +312,14 @@ make_cluster() {
     printf "include_dir = 'conf.d'\n" >>"$DATA_DIR/postgresql.conf"
 }
 
-# The cluster's settings; succeeds when they are new.
+# The cluster's settings; succeeds when they are new. Of a standby CLUSTER_NAME, PRIMARY_CONNINFO and
+# PRIMARY_SLOT say who it is and whom it follows.
 render_postgresql() {
     mkdir -p "$DATA_DIR/conf.d"
     render "$REPO/deploy/postgresql.conf" "$DATA_DIR/conf.d/pgfeed.conf" \
         PGPORT="$PGPORT" SOCKET_DIR="$SOCKET_DIR" DATABASE="$DATABASE" HOME="$PGFEED_HOME" \
+        CLUSTER_NAME="${CLUSTER_NAME:-}" PRIMARY_CONNINFO="${PRIMARY_CONNINFO:-}" \
+        PRIMARY_SLOT="${PRIMARY_SLOT:-}" \
         SHARED_BUFFERS="$(memory_share 8 128 2048)" \
         EFFECTIVE_CACHE_SIZE="$(memory_share 2 512 65536)" \
         MAINTENANCE_WORK_MEM="$(memory_share 32 64 512)"
@@ -313,6 +344,25 @@ copy_served() {
     done
 }
 
+# NOTIFY reaches no PostgREST of a standby. This makes those here read the schema again (USR1) or
+# their settings (USR2), once their database has what the primary has.
+signal_standbys() {
+    local signal=$1 member position
+    position=$(psql -XAtqc 'select pg_current_wal_flush_lsn()')
+    for member in $(other_members); do
+        (
+            use_member "$member"
+            pid=$(postgrest_pid) || exit 0
+            for ((tries = 0; tries < 100; tries++)); do
+                [[ $(psql -XAtq -h "$SOCKET_DIR" -v at="$position" -f - 2>/dev/null \
+                    <<<"select pg_last_wal_replay_lsn() >= :'at'") == f ]] || break
+                sleep 0.1
+            done
+            kill -s "$signal" "$pid"
+        )
+    done
+}
+
 # Stops a process of ours by its pid file, gently first.
 stop_process() {
     local file=$1 mark=$2 pid tries
@@ -326,7 +376,7 @@ stop_process() {
     fi
     rm -f "$file"
 }
-stop_postgrest() { stop_process "$RUN_DIR/postgrest.pid" "$CONF_DIR/postgrest.conf"; }
+stop_postgrest() { stop_process "$MEMBER/run/postgrest.pid" "$MEMBER/conf/postgrest.conf"; }
 stop_redis() { stop_process "$RUN_DIR/redis.pid" "$CONF_DIR/redis.conf"; }
 stop_log_reader() { stop_process "$RUN_DIR/log-reader.pid" "$LOG_DIR/access.log"; }
 stop_nginx() {

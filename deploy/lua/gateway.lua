@@ -46,7 +46,9 @@ function M.access()
     call("access")
 end
 
-for _, phase in ipairs { "init_worker", "balancer", "header_filter", "body_filter", "log" } do
+local phases =
+    { "init_worker", "balancer", "admin_balancer", "header_filter", "body_filter", "log" }
+for _, phase in ipairs(phases) do
     M[phase] = function()
         call(phase)
     end

@@ -1,4 +1,5 @@
--- Who sends a request, as far as the gateway can tell by itself: a token's claims.
+-- Who sends a request, as far as the gateway can tell by itself: a token's claims. And its own
+-- tokens, for what it asks.
 --
 -- Only what is plainly valid counts: HS256 with a key of PostgREST's own secret file, not expired.
 -- Everything else is nobody here, and PostgREST judges it.
@@ -83,6 +84,21 @@ function M.uuid(text)
         return nil
     end
     return (digits:gsub("^(........)(....)(....)(....)(............)$", "%1-%2-%3-%4-%5"))
+end
+
+local function encoded(value)
+    return base64.encode_base64url(cjson.encode(value))
+end
+
+-- A token with these claims, signed with the secret's first key or another; nil if there is none.
+function M.signed(claims, key_number)
+    read_keys()
+    local key = keys[key_number]
+    if not key then
+        return nil
+    end
+    local text = encoded { alg = "HS256", typ = "JWT" } .. "." .. encoded(claims)
+    return text .. "." .. base64.encode_base64url(hmac.new(key, "sha256"):final(text))
 end
 
 function M.configure(file)

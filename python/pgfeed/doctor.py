@@ -238,7 +238,9 @@ def check_replication(patient: Patient) -> str:
 
     slots = patient.column(
         """
-        select s.slot_name::text
+        select s.slot_name::text || coalesce(
+            ' keeps ' || pg_size_pretty(pg_current_wal_lsn() - s.restart_lsn), ' keeps nothing'
+        )
         from pg_replication_slots as s
         where
             not s.active
@@ -249,7 +251,8 @@ def check_replication(patient: Patient) -> str:
         most=MOST_RETAINED_BYTES,
     )
     if slots:
-        remedy = f"start its standby, or: select pg_drop_replication_slot('{slots[0]}')"
+        name = slots[0].split()[0]
+        remedy = f"start its standby, or: select pg_drop_replication_slot('{name}')"
         raise Wrong(f"slots that nobody reads, or too slowly: {listed(slots)}", remedy)
     slow = patient.column(
         """
@@ -276,8 +279,32 @@ def check_replication(patient: Patient) -> str:
     if failing:
         remedy = "see the server's log for what archive_command said"
         raise Wrong(f"WAL is not archived: {failing} failed", remedy)
-    count = patient.value("select count(*)::int from pg_stat_replication")
-    return f"{count} standbys, none lags" if count else "no standby"
+    return standbys_of(patient)
+
+
+def standbys_of(patient: Patient) -> str:
+    """How far behind each standby is, and whether commits wait for one."""
+    waited_for = patient.value("show synchronous_standby_names")
+    standbys = patient.connection.execute(
+        """
+        select
+            coalesce(nullif(r.application_name, ''), host(r.client_addr), r.pid::text),
+            pg_size_pretty(pg_current_wal_flush_lsn() - r.replay_lsn),
+            coalesce(extract(epoch from r.replay_lag), 0)::float8,
+            r.sync_state in ('sync', 'quorum')
+        from pg_stat_replication as r
+        where r.state = 'streaming'
+        order by 1
+        """
+    ).fetchall()
+    if waited_for and not any(is_waited_for for *_, is_waited_for in standbys):
+        remedy = "start one, or: alter system set synchronous_standby_names = '', and reload"
+        raise Wrong(f"every commit waits for {waited_for}, and none of them is there", remedy)
+    if not standbys:
+        return "no standby"
+    lags = listed([f"{name} {size}, {seconds:.1f} s" for name, size, seconds, _ in standbys])
+    waits = "; a commit waits for one of them" if waited_for else ""
+    return f"{len(standbys)} standbys, none lags: {lags} behind{waits}"
 
 
 def check_standby(patient: Patient) -> str:

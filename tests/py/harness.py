@@ -136,6 +136,23 @@ class Instance:
     def client(self, url: str | None = None) -> httpx.Client:
         return httpx.Client(base_url=url or self.url, timeout=60, trust_env=False)
 
+    def server_dsn(self, member: int, user: str = "postgres") -> str:
+        """The database of one of several servers: 0 lies in the home itself, others in replicaK."""
+        folder = self.home / f"replica{member}" if member else self.home
+        socket_dir = (folder / "data/postmaster.pid").read_text().splitlines()[4]
+        return f"host={socket_dir} port=5432 dbname=pgfeed user={user}"
+
+    @contextmanager
+    def standby(self) -> Iterator[str]:
+        """A streaming copy of the cluster for as long as it is wanted; gives its database."""
+        self.settings["PGFEED_REPLICAS"] = "1"
+        self.bin("up", "--no-http", "--no-deploy")
+        try:
+            yield self.server_dsn(1)
+        finally:
+            del self.settings["PGFEED_REPLICAS"]
+            self.bin("up", "--no-http", "--no-deploy")
+
     def pid(self, name: str) -> int:
         """The pid of postgres, postgrest or nginx."""
         file = "data/postmaster.pid" if name == "postgres" else f"run/{name}.pid"
@@ -192,45 +209,4 @@ def as_server(program: str, *arguments: str | Path, check: bool = True, **variab
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=os.environ | variables,
-    )
-
-
-def start_standby(instance: Instance, folder: Path) -> None:
-    """A streaming copy of the instance's cluster with a socket in folder."""
-    folder.mkdir(mode=0o755)
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres", "postgres")
-    values = instance.values
-    as_server(
-        "pg_basebackup",
-        "-h",
-        values["PGHOST"],
-        "-p",
-        values["PGPORT"],
-        "-U",
-        "postgres",
-        "-D",
-        folder / "data",
-        "-R",
-        "-X",
-        "stream",
-        "-c",
-        "fast",
-    )
-    settings = f"unix_socket_directories = '{folder}'\nport = 5432\n"
-    with (folder / "data" / "postgresql.auto.conf").open("a") as file:
-        file.write(settings)
-    process = Path(f"/proc/{instance.pid('postgres')}/environ").read_bytes()
-    inherited = dict(pair.split("=", 1) for pair in process.decode().split("\0") if "=" in pair)
-    as_server(
-        "pg_ctl",
-        "-D",
-        folder / "data",
-        "-l",
-        folder / "log",
-        "-w",
-        "start",
-        PYTHONPATH=inherited["PYTHONPATH"],
-        OPENBLAS_NUM_THREADS="1",
-        OMP_NUM_THREADS="1",
     )

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 import world
-from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, as_server, run, start_standby
+from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, run
 from pgfeed import doctor
 from pgfeed.doctor import Patient, run_check
 
@@ -72,43 +72,37 @@ def patient(connection: psycopg.Connection) -> Patient:
 
 
 def test_the_doctor_sees_standbys_and_the_archive(
-    primary: Instance, backup: Path, test_home: Path, monkeypatch: pytest.MonkeyPatch
+    primary: Instance, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = test_home / "doctors-standby"
-    start_standby(primary, folder)
-    dsn = f"host={folder} port=5432 dbname=pgfeed user=postgres"
-    try:
-        with (
-            primary.connect() as here,
-            psycopg.connect(dsn, autocommit=True) as standby,
-        ):
-            until(here, "select exists (select from pg_stat_replication where state = 'streaming')")
-            until(standby, "select pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()")
-            assert run_check(patient(here), "replication").finding == "1 standbys, none lags"
-            assert run_check(patient(standby), "replication").finding.startswith("a standby, 0")
+    with (
+        primary.standby() as dsn,
+        primary.connect() as here,
+        psycopg.connect(dsn, autocommit=True) as standby,
+    ):
+        until(here, "select exists (select from pg_stat_replication where state = 'streaming')")
+        until(standby, "select pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()")
+        assert run_check(patient(here), "replication").finding.startswith("1 standbys, none lags")
+        assert run_check(patient(standby), "replication").finding.startswith("a standby, 0")
 
-            # A busy machine may lag by that much without any pause.
-            monkeypatch.setattr(doctor, "MOST_LAG", doctor.timedelta(seconds=0.2))
-            standby.execute("select pg_wal_replay_pause()")
-            here.execute("create table public.passing as select 1 as one")
-            here.execute("drop table public.passing")
-            time.sleep(0.3)
-            until(standby, "select pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()")
-            behind = run_check(patient(standby), "replication")
-            assert not behind.is_ok and behind.finding.endswith("behind"), behind
-            standby.execute("select pg_wal_replay_resume()")
+        # A busy machine may lag by that much without any pause.
+        monkeypatch.setattr(doctor, "MOST_LAG", doctor.timedelta(seconds=0.2))
+        standby.execute("select pg_wal_replay_pause()")
+        here.execute("create table public.passing as select 1 as one")
+        here.execute("drop table public.passing")
+        time.sleep(0.3)
+        until(standby, "select pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()")
+        behind = run_check(patient(standby), "replication")
+        assert not behind.is_ok and behind.finding.endswith("behind"), behind
+        standby.execute("select pg_wal_replay_resume()")
 
-            shutil.rmtree(backup / "wal")
-            here.execute("select pg_switch_wal()")
-            until(here, "select failed_count > 0 from pg_stat_archiver")
-            failing = run_check(patient(here), "replication")
-            assert not failing.is_ok and "WAL is not archived" in failing.finding, failing
-            (backup / "wal").mkdir()
-            if os.geteuid() == 0:
-                shutil.chown(backup / "wal", "postgres", "postgres")
-    finally:
-        as_server("pg_ctl", "-D", folder / "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(backup / "wal")
+        here.execute("select pg_switch_wal()")
+        until(here, "select failed_count > 0 from pg_stat_archiver")
+        failing = run_check(patient(here), "replication")
+        assert not failing.is_ok and "WAL is not archived" in failing.finding, failing
+        (backup / "wal").mkdir()
+        if os.geteuid() == 0:
+            shutil.chown(backup / "wal", "postgres", "postgres")
 
 
 def test_restore_to_a_named_moment(

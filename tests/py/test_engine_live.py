@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from psycopg.types.json import Jsonb
 
 from arena import write_folder
 from engine_world import STATISTICS, World
-from harness import BINARIES, Instance, as_server, run, start_standby
+from harness import BINARIES, Instance, run
 from pgfeed import load
 from pgfeed.progress import Stages
 
@@ -303,21 +302,15 @@ def test_blocks_survive_a_crash_a_restore_and_a_standby(fresh_instance, test_hom
             look(world, session).compare()
 
     # A standby answers the same.
-    standby = test_home / "standby"
-    start_standby(instance, standby)
-    try:
+    with instance.standby() as dsn:
         with instance.connect() as session:
             world = look(world, session)
             world.change_listing()
             world.fold_some()
             lsn = session.execute("select pg_current_wal_lsn()").fetchone()[0]
-        dsn = f"host={standby} port=5432 dbname=pgfeed user=postgres"
         with psycopg.connect(dsn, autocommit=True) as session:
             replayed = "select pg_is_in_recovery() and pg_last_wal_replay_lsn() >= %s"
             while not session.execute(replayed, (lsn,)).fetchone()[0]:
                 session.execute("select pg_sleep(0.05)")
             for _ in range(5):
                 look(world, session).compare()
-    finally:
-        as_server("pg_ctl", "-D", standby / "data", "-m", "immediate", "stop")
-        shutil.rmtree(standby, ignore_errors=True)

@@ -51,6 +51,8 @@ ERRORS = """
 401 nobody       POST  rpc/delete_my_data       {}
 403 user         POST  rpc/delete_my_data       {"user_uid": "{other}"}
 404 service_role POST  rpc/delete_my_data       {"user_uid": "{none}"}
+401 nobody       POST  rpc/replication_state    {}
+403 user         POST  rpc/replication_state    {}
 400 service_role POST  rpc/upsert_users         {"users": [{"user_uid": "{me}", "colour": "red"}]}
 401 nobody       POST  rpc/upsert_users         {"users": []}
 403 user         POST  rpc/upsert_users         {"users": []}

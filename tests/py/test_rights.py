@@ -58,6 +58,8 @@ POST   /rest/v1/rpc/retract_interaction            no      yes   401           n
 POST   /rest/v1/rpc/track_impressions              no      yes   yes           no
 GET    /rest/v1/rpc/export_my_data?user_uid={me}   no      yes   yes           no
 POST   /rest/v1/rpc/export_my_data                 no      yes   yes           no
+GET    /rest/v1/rpc/replication_state              no      no    yes           no
+POST   /rest/v1/rpc/replication_state              no      no    yes           no
 POST   /rest/v1/rpc/upsert_users                   no      no    yes           no
 POST   /rest/v1/rpc/upsert_posters                 no      no    yes           no
 POST   /rest/v1/rpc/upsert_listings                no      no    yes           no
@@ -98,6 +100,7 @@ BODIES = {
     "POST /api/v1/feed/impressions": {"tickets": ["{ticket}"], "user_uid": "{me}"},
     "POST /rest/v1/rpc/export_my_data": {"user_uid": "{me}"},
     "POST /rest/v1/rpc/delete_my_data": {"user_uid": "{me}"},
+    "POST /rest/v1/rpc/replication_state": {},
     "POST /rest/v1/rpc/upsert_users": {"users": [{"user_uid": "{me}"}]},
     "POST /rest/v1/rpc/upsert_posters": {"posters": [{"poster_uid": "{me}"}]},
     "POST /rest/v1/rpc/upsert_listings": {"listings": [{"listing_id": "{listing}"}]},

@@ -39,6 +39,12 @@ SCALES = ("tiny", "small", "medium")
     help="Only the gateway's cache: hits, memory, a killed Redis. Two minutes; needs wrk.",
 )
 @click.option(
+    "--replicas",
+    "is_replicas",
+    is_flag=True,
+    help="Only reads, lag and failover with standbys, and pgbouncer.",
+)
+@click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -53,6 +59,7 @@ def bench(
     is_plot: bool,
     is_scaling: bool,
     is_cache: bool,
+    is_replicas: bool,
     data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -81,6 +88,12 @@ def bench(
         return
     if is_cache:
         for figure in measure_cache(repository, homes, scale, home, stages):
+            click.echo(figure.line())
+        return
+    if is_replicas:
+        from pgfeed.bench import replicas
+
+        for figure in replicas.measure(repository, homes, scale, home, stages):
             click.echo(figure.line())
         return
     figures = []

@@ -3,6 +3,8 @@
 import json
 import os
 import secrets
+import signal
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -36,6 +38,16 @@ def replace_file(path: Path, text: str) -> None:
     new.replace(path)
 
 
+def reload_standbys(home: Path) -> None:
+    """NOTIFY reaches no PostgREST of a standby; those here are told by a signal."""
+    for pid_file in [*home.glob("run/postgrest.pid"), *home.glob("replica*/run/postgrest.pid")]:
+        settings = pid_file.parents[1] / "conf/postgrest.conf"
+        with suppress(OSError, ValueError):
+            pid = int(pid_file.read_text())
+            if str(settings) in Path(f"/proc/{pid}/cmdline").read_text():
+                os.kill(pid, signal.SIGUSR2)
+
+
 @click.command()
 @click.option("--finish", is_flag=True, help="From now on accept the signing key only.")
 def rotate_key(finish: bool) -> None:
@@ -49,4 +61,6 @@ def rotate_key(finish: bool) -> None:
     # PostgREST reads the file again, and asks nobody to wait.
     with psycopg.connect(autocommit=True) as connection:
         connection.execute("notify pgrst, 'reload config'")
+    if os.environ.get("PGFEED_HOME"):
+        reload_standbys(Path(os.environ["PGFEED_HOME"]))
     click.echo(f"tokens of {len(keys)} key{'s' if len(keys) != 1 else ''} are accepted", err=True)

@@ -223,6 +223,7 @@ api.delete_my_data                        owner      -     X              X     
 api.explain_listing                       owner      -     X              X             -
 api.export_my_data                        owner      -     X              X             -
 api.get_feed                              owner      -     X              X             -
+api.replication_state                     owner      -     -              X             -
 api.retract_interaction                   owner      -     X              X             -
 api.tg_listings__write                    caller     -     -              -             -
 api.tg_preferences__write                 caller     -     -              -             -
@@ -339,6 +340,7 @@ ml.write_listing_vectors                  owner      -     -              -     
 ops.bucket_latency                        caller     -     -              -             X
 ops.count_requests                        caller     -     -              -             -
 ops.latency_bucket                        caller     -     -              -             -
+ops.received_timeline                     superuser  -     -              -             -
 ops.recount                               caller     -     -              -             -
 ops.view_sql                              caller     -     -              -             X
 $$);
