@@ -2,7 +2,7 @@
 # waits. Sourced, never run.
 #
 # Works under a project name of its own and removes what it made.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034  # what is set here is used by those who source it
 
 set -euo pipefail
 
@@ -44,6 +44,27 @@ fail() {
     exit 1
 }
 is() { if [[ $2 == "$3" ]]; then ok "$1"; else fail "$1: $2 is not $3"; fi; }
+# Once for all when a check is repeated.
+always() {
+    local what=$1 wanted=$2 times=$3 found
+    shift 3
+    while ((times-- > 0)); do
+        found=$("$@") || true
+        [[ $found == "$wanted" ]] || fail "$what: $found is not $wanted"
+    done
+    ok "$what"
+}
+# Until a command prints what is wanted.
+eventually() {
+    local what=$1 wanted=$2 tries found=
+    shift 2
+    for ((tries = 0; tries < 120; tries++)); do
+        found=$("$@" 2>/dev/null) || found=
+        [[ $found != "$wanted" ]] || break
+        sleep 0.5
+    done
+    is "$what" "$found" "$wanted"
+}
 isnt() { if [[ $2 != "$3" ]]; then ok "$1"; else fail "$1: still $2"; fi; }
 
 # ---------------------------------------------------------------------- tools
