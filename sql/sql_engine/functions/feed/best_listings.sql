@@ -45,14 +45,14 @@ declare
     first_count constant integer := 4 * wanted;
     p feed.ranking_profiles;
     u record;
-    x double precision;
-    y double precision;
-    z double precision;
+    own_x double precision;
+    own_y double precision;
+    own_z double precision;
     -- Cosines of the angle to what is certainly within max_distance, and perhaps.
     certain_nearness double precision;
     possible_nearness double precision;
     cells integer [];
-    tag_nos integer [];
+    own_tag_nos integer [];
     blocked_tag_nos integer [];
     removed_nos integer [];
     decay_rate double precision;
@@ -81,9 +81,9 @@ begin
     into u
     from feed.user_context(best_listings.user_uid, p.inferred_tag_count) as c;
 
-    x := cos(radians(u.lat)) * cos(radians(u.lon));
-    y := cos(radians(u.lat)) * sin(radians(u.lon));
-    z := sin(radians(u.lat));
+    own_x := cos(radians(u.lat)) * cos(radians(u.lon));
+    own_y := cos(radians(u.lat)) * sin(radians(u.lon));
+    own_z := sin(radians(u.lat));
 
     -- Ten metres around the limit are left to the distance that the reference has.
     if u.lat is not null and u.max_distance < 20000 then
@@ -95,7 +95,7 @@ begin
         possible_nearness := -2;
     end if;
 
-    tag_nos := array(
+    own_tag_nos := array(
         select t.tag_no from feed.tag_numbers as t
         where t.tag = any(u.tags)
         order by t.tag_no
@@ -167,23 +167,23 @@ begin
             d.poster_uid,
             p.location_weight::double precision
             * case
-                when x is null or d.x is null then p.unknown_location_score
+                when own_x is null or d.x is null then p.unknown_location_score
                 -- exp of float8 refuses to underflow
                 else exp(
                     greatest(
-                        decay_rate * acos(least(greatest(d.x * x + d.y * y + d.z * z, -1), 1)),
+                        decay_rate * acos(least(greatest(d.x * own_x + d.y * own_y + d.z * own_z, -1), 1)),
                         -600
                     )
                 )
             end
             + p.tag_weight::double precision
             * case
-                when tag_nos = '{}' then 0
+                when own_tag_nos = '{}' then 0
                 -- the common over all: 1 / ((a + b) / common - 1)
                 else coalesce(
                     1 / (
                         (cardinality(u.tags) + cardinality(d.tag_nos))::double precision
-                        / nullif(ext.icount(d.tag_nos operator(ext.&) tag_nos), 0)
+                        / nullif(ext.icount(d.tag_nos operator(ext.&) own_tag_nos), 0)
                         - 1
                     ),
                     0
@@ -212,9 +212,9 @@ begin
             and (
                 certain_nearness is null
                 or d.x is null
-                or d.x * x + d.y * y + d.z * z >= certain_nearness
+                or d.x * own_x + d.y * own_y + d.z * own_z >= certain_nearness
                 or (
-                    d.x * x + d.y * y + d.z * z >= possible_nearness
+                    d.x * own_x + d.y * own_y + d.z * own_z >= possible_nearness
                     and (
                         select ext.st_distance(u.location, l.location, false) / 1000
                         from feed.listings as l

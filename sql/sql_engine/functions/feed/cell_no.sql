@@ -7,11 +7,12 @@ returns integer
 language sql
 immutable
 parallel safe
-return coalesce(
-    least(floor((lat + 90) * 10), 1799)::integer * 3600
-    + least(floor((lon + 180) * 10), 3599)::integer,
-    -1
-);
+return case
+    when lat is null or lon is null then -1
+    else
+        least(floor((lat + 90) * 10), 1799)::integer * 3600
+        + least(floor((lon + 180) * 10), 3599)::integer
+end;
 
 comment on function feed.cell_no is
 'Number of the cell that has the place, in degrees; -1 where it is unknown.';
