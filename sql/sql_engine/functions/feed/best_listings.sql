@@ -1,9 +1,10 @@
 -- The listings that can be among a user's best, found in feed.listing_digests.
 --
--- What is few is read into arrays first: as constants of the one statement that scores, they are
--- what the planner sees, and what a profile or a user does not have costs nothing. So the
--- statement is planned in every request. Content is the dearest component, and computed only
--- where it can lift a listing among the best: the cut comes from the best without it.
+-- What is few is read into arrays first: as constants of the statement that scores, they are what
+-- the planner sees, and what a profile or a user does not have costs nothing. So the statement is
+-- planned in every request. It runs twice: over the listings that are near, new or chosen by
+-- neighbors, which tells what the best have at least, and over all that can get there. What is
+-- cheap to know comes first, and content, the dearest, for those only that it can lift.
 --
 -- Stable: everything is read in one snapshot.
 --
@@ -43,6 +44,9 @@ declare
     unrated_score constant double precision := feed.poster_score(null, 0, 0, 0);
     -- Listings whose content is looked at before the cut is known.
     first_count constant integer := 4 * wanted;
+    -- Where the best are looked for first: so near, and among so many of the newest.
+    near_km constant double precision := 15;
+    newest_count constant integer := 2000;
     p feed.ranking_profiles;
     u record;
     own_x double precision;
@@ -52,12 +56,18 @@ declare
     certain_nearness double precision;
     possible_nearness double precision;
     cells integer [];
+    near_cells integer [];
+    newest_no integer;
     own_tag_nos integer [];
     blocked_tag_nos integer [];
     removed_nos integer [];
     decay_rate double precision;
     fading_rate double precision;
     content_lift double precision := 0;
+    affinity_lift double precision := 0;
+    lifted_nos integer [];
+    threshold double precision := '-infinity';
+    best record;
     slack double precision;
     current_id constant integer := (select c.model_id from ml.current_model as c);
     chosen_nos integer [];
@@ -142,8 +152,9 @@ begin
         select
             array_agg(a.poster_uid),
             array_agg(a.score),
-            array_agg(a.choice_count)
-        into poster_uids, poster_scores, poster_counts
+            array_agg(a.choice_count),
+            coalesce(p.poster_affinity_weight::double precision * max(a.score), 0)
+        into poster_uids, poster_scores, poster_counts, affinity_lift
         from feed.poster_affinities(
             best_listings.user_uid, best_listings.profile_name, best_listings.as_of
         ) as a;
@@ -160,148 +171,230 @@ begin
         ) as i;
     end if;
 
-    return query
-    with base as materialized (
-        select
-            d.listing_no,
-            d.poster_uid,
-            p.location_weight::double precision
-            * case
-                when own_x is null or d.x is null then p.unknown_location_score
-                -- exp of float8 refuses to underflow
-                else exp(
-                    greatest(
-                        decay_rate * acos(least(greatest(d.x * own_x + d.y * own_y + d.z * own_z, -1), 1)),
-                        -600
+    lifted_nos := coalesce(chosen_nos, '{}') || coalesce(similar_nos, '{}');
+    near_cells := array_remove(
+        feed.cells_within(u.lat, u.lon, least(u.max_distance, near_km)), -1
+    );
+    newest_no := (select max(d.listing_no) from feed.listing_digests as d) - newest_count;
+
+    for pass in 1..2 loop
+        with base as materialized (
+            select
+                d.listing_no,
+                d.poster_uid,
+                p.location_weight::double precision
+                * case
+                    when own_x is null or d.x is null then p.unknown_location_score
+                    -- exp of float8 refuses to underflow
+                    else exp(
+                        greatest(
+                            decay_rate * acos(
+                                least(greatest(d.x * own_x + d.y * own_y + d.z * own_z, -1), 1)
+                            ),
+                            -600
+                        )
+                    )
+                end
+                + p.tag_weight::double precision
+                * case
+                    when own_tag_nos = '{}' then 0
+                    -- the common over all: 1 / ((a + b) / common - 1)
+                    else coalesce(
+                        1 / (
+                            (cardinality(u.tags) + cardinality(d.tag_nos))::double precision
+                            / nullif(ext.icount(d.tag_nos operator(ext.&) own_tag_nos), 0)
+                            - 1
+                        ),
+                        0
+                    )
+                end
+                + p.engagement_weight::double precision * d.engagement_score
+                + p.recency_weight::double precision
+                * exp(greatest(least((d.created_epoch - as_of_epoch) * fading_rate, 0), -415))
+                + p.poster_weight::double precision * coalesce(o.poster_score, unrated_score)
+                + p.collaborative_weight::double precision * coalesce(k.score, 0)
+                + p.poster_affinity_weight::double precision * coalesce(f.score, 0)
+                + p.item_similarity_weight::double precision * coalesce(i.score, 0) as score
+            from feed.listing_digests as d
+            left join feed.posters as o using (poster_uid)
+            left join unnest(chosen_nos, chosen_scores)
+                as k (listing_no, score) using (listing_no)
+            left join unnest(poster_uids, poster_scores)
+                as f (poster_uid, score) using (poster_uid)
+            left join unnest(similar_nos, similar_scores)
+                as i (listing_no, score) using (listing_no)
+            where
+                d.is_open
+                and (
+                    pass = 2
+                    or d.cell_no = any(near_cells)
+                    or d.listing_no > newest_no
+                    or d.listing_no = any(lifted_nos)
+                )
+                and (cells is null or d.cell_no = any(cells))
+                and d.created_at <= as_of
+                and d.expires_at > as_of
+                and (d.poster_uid = user_uid) is not true
+                and (blocked_tag_nos = '{}' or not d.tag_nos && blocked_tag_nos)
+                and d.listing_no <> all(removed_nos)
+                -- As much as it can have: an overlap is no more than the smaller set.
+                and (
+                    p.location_weight::double precision
+                    * case
+                        when own_x is null or d.x is null then p.unknown_location_score
+                        -- exp of float8 refuses to underflow
+                        else exp(
+                            greatest(
+                                decay_rate * acos(
+                                    least(greatest(d.x * own_x + d.y * own_y + d.z * own_z, -1), 1)
+                                ),
+                                -600
+                            )
+                        )
+                    end
+                    + p.engagement_weight::double precision * d.engagement_score
+                    + p.recency_weight::double precision
+                    * exp(greatest(least((d.created_epoch - as_of_epoch) * fading_rate, 0), -415))
+                    + p.tag_weight::double precision
+                    * case
+                        when own_tag_nos = '{}' then 0
+                        else
+                            least(cardinality(own_tag_nos), cardinality(d.tag_nos))
+                            ::double precision
+                            / greatest(cardinality(u.tags), cardinality(d.tag_nos))
+                    end
+                    + p.poster_weight::double precision
+                    + affinity_lift
+                    + content_lift
+                    >= threshold - slack
+                    or d.listing_no = any(lifted_nos)
+                )
+                and (
+                    certain_nearness is null
+                    or d.x is null
+                    or d.x * own_x + d.y * own_y + d.z * own_z >= certain_nearness
+                    or (
+                        d.x * own_x + d.y * own_y + d.z * own_z >= possible_nearness
+                        and (
+                            select ext.st_distance(u.location, l.location, false) / 1000
+                            from feed.listings as l
+                            where l.listing_no = d.listing_no
+                        ) <= u.max_distance
                     )
                 )
-            end
-            + p.tag_weight::double precision
-            * case
-                when own_tag_nos = '{}' then 0
-                -- the common over all: 1 / ((a + b) / common - 1)
-                else coalesce(
-                    1 / (
-                        (cardinality(u.tags) + cardinality(d.tag_nos))::double precision
-                        / nullif(ext.icount(d.tag_nos operator(ext.&) own_tag_nos), 0)
-                        - 1
-                    ),
-                    0
-                )
-            end
-            + p.engagement_weight::double precision * d.engagement_score
-            + p.recency_weight::double precision
-            * exp(greatest(least((d.created_epoch - as_of_epoch) * fading_rate, 0), -415))
-            + p.poster_weight::double precision * coalesce(o.poster_score, unrated_score)
-            + p.collaborative_weight::double precision * coalesce(k.score, 0)
-            + p.poster_affinity_weight::double precision * coalesce(f.score, 0)
-            + p.item_similarity_weight::double precision * coalesce(i.score, 0) as score
-        from feed.listing_digests as d
-        left join feed.posters as o using (poster_uid)
-        left join unnest(chosen_nos, chosen_scores) as k (listing_no, score) using (listing_no)
-        left join unnest(poster_uids, poster_scores) as f (poster_uid, score) using (poster_uid)
-        left join unnest(similar_nos, similar_scores) as i (listing_no, score) using (listing_no)
-        where
-            d.is_open
-            and (cells is null or d.cell_no = any(cells))
-            and d.created_at <= as_of
-            and d.expires_at > as_of
-            and (d.poster_uid = user_uid) is not true
-            and (blocked_tag_nos = '{}' or not d.tag_nos && blocked_tag_nos)
-            and d.listing_no <> all(removed_nos)
-            and (
-                certain_nearness is null
-                or d.x is null
-                or d.x * own_x + d.y * own_y + d.z * own_z >= certain_nearness
-                or (
-                    d.x * own_x + d.y * own_y + d.z * own_z >= possible_nearness
-                    and (
-                        select ext.st_distance(u.location, l.location, false) / 1000
-                        from feed.listings as l
-                        where l.listing_no = d.listing_no
-                    ) <= u.max_distance
-                )
-            )
-    ),
+        ),
 
-    -- What the wanted-th best has at least.
-    first_cut as materialized (
+        -- What the wanted-th best has at least.
+        first_cut as materialized (
+            select
+                greatest(
+                    threshold,
+                    (
+                        select
+                            b.score
+                            + content_lift * feed.content_score(
+                                u.feature_vector,
+                                (
+                                    select v.feature_vector
+                                    from ml.listing_vectors as v
+                                    where
+                                        v.listing_no = b.listing_no
+                                        and v.model_id = current_id
+                                )
+                            )
+                        from (
+                            select e.*
+                            from base as e
+                            order by e.score desc
+                            limit first_count
+                        ) as b
+                        order by 1 desc
+                        offset wanted - 1
+                        limit 1
+                    )
+                ) as score
+        ),
+
+        scored as materialized (
+            select
+                b.listing_no,
+                b.poster_uid,
+                c.content_score,
+                b.score + content_lift * c.content_score as score
+            from base as b
+            cross join lateral (
+                select
+                    feed.content_score(
+                        u.feature_vector,
+                        (
+                            select v.feature_vector
+                            from ml.listing_vectors as v
+                            where
+                                v.listing_no = b.listing_no
+                                and v.model_id = current_id
+                        )
+                    ) as content_score
+                offset 0
+            ) as c
+            where b.score >= (select f.score from first_cut as f) - content_lift - slack
+        ),
+
+        cut as materialized (
+            select
+                greatest(
+                    threshold,
+                    (
+                        select s.score
+                        from scored as s
+                        order by s.score desc
+                        offset wanted - 1
+                        limit 1
+                    )
+                ) as score
+        )
+
         select
-            coalesce(
-                (
-                    select
-                        b.score
-                        + content_lift * feed.content_score(u.feature_vector, v.feature_vector)
-                    from (select e.* from base as e order by e.score desc limit first_count) as b
-                    left join ml.listing_vectors as v
-                        on
-                            b.listing_no = v.listing_no
-                            and v.model_id = current_id
-                    order by 1 desc
-                    offset wanted - 1
-                    limit 1
-                ),
-                '-infinity'
-            ) as score
-    ),
+            (select c.score from cut as c) as cut,
+            array_agg(s.listing_no) as listing_nos,
+            array_agg(coalesce(k.score, 0)) as collaborative_scores,
+            array_agg(coalesce(k.neighbor_count, 0)) as neighbor_counts,
+            array_agg(s.content_score) as content_scores,
+            array_agg(coalesce(f.score, 0)) as poster_affinity_scores,
+            array_agg(coalesce(f.choice_count, 0)) as poster_choice_counts,
+            array_agg(coalesce(i.score, 0)) as item_similarity_scores,
+            array_agg(coalesce(i.choice_count, 0)) as similar_choice_counts
+        into best
+        from scored as s
+        left join unnest(chosen_nos, chosen_scores, chosen_counts)
+            as k (listing_no, score, neighbor_count) using (listing_no)
+        left join unnest(poster_uids, poster_scores, poster_counts)
+            as f (poster_uid, score, choice_count) using (poster_uid)
+        left join unnest(similar_nos, similar_scores, similar_counts)
+            as i (listing_no, score, choice_count) using (listing_no)
+        where s.score >= (select c.score from cut as c) - slack;
 
-    scored as materialized (
-        select
-            b.listing_no,
-            b.poster_uid,
-            c.content_score,
-            b.score + content_lift * c.content_score as score
-        from base as b
-        left join ml.listing_vectors as v
-            on
-                b.listing_no = v.listing_no
-                and v.model_id = current_id
-        cross join lateral (
-            select feed.content_score(u.feature_vector, v.feature_vector) as content_score
-            offset 0
-        ) as c
-        where b.score >= (select f.score from first_cut as f) - content_lift - slack
-    ),
+        threshold := best.cut;
+    end loop;
 
-    cut as materialized (
-        select
-            coalesce(
-                (
-                    select s.score
-                    from scored as s
-                    order by s.score desc
-                    offset wanted - 1
-                    limit 1
-                ),
-                '-infinity'
-            ) as score
-    )
+    if p.poster_affinity_weight = 0 then
+        best.poster_affinity_scores := null;
+        best.poster_choice_counts := null;
+    end if;
 
-    select
-        array_agg(s.listing_no),
-        array_agg(coalesce(k.score, 0)),
-        array_agg(coalesce(k.neighbor_count, 0)),
-        array_agg(s.content_score),
-        case
-            when p.poster_affinity_weight > 0 then array_agg(coalesce(f.score, 0))
-        end,
-        case
-            when p.poster_affinity_weight > 0 then array_agg(coalesce(f.choice_count, 0))
-        end,
-        case
-            when p.item_similarity_weight > 0 then array_agg(coalesce(i.score, 0))
-        end,
-        case
-            when p.item_similarity_weight > 0 then array_agg(coalesce(i.choice_count, 0))
-        end
-    from scored as s
-    left join unnest(chosen_nos, chosen_scores, chosen_counts)
-        as k (listing_no, score, neighbor_count) using (listing_no)
-    left join unnest(poster_uids, poster_scores, poster_counts)
-        as f (poster_uid, score, choice_count) using (poster_uid)
-    left join unnest(similar_nos, similar_scores, similar_counts)
-        as i (listing_no, score, choice_count) using (listing_no)
-    where s.score >= (select c.score from cut as c) - slack;
+    if p.item_similarity_weight = 0 then
+        best.item_similarity_scores := null;
+        best.similar_choice_counts := null;
+    end if;
+
+    return query select
+        best.listing_nos,
+        best.collaborative_scores,
+        best.neighbor_counts,
+        best.content_scores,
+        best.poster_affinity_scores,
+        best.poster_choice_counts,
+        best.item_similarity_scores,
+        best.similar_choice_counts;
 end;
 $$;
 
