@@ -64,7 +64,8 @@ declare
     decay_rate double precision;
     fading_rate double precision;
     content_lift double precision := 0;
-    affinity_lift double precision := 0;
+    own_length double precision;
+    poster_lift double precision;
     lifted_nos integer [];
     threshold double precision := '-infinity';
     best record;
@@ -137,6 +138,10 @@ begin
     slack := 1e-6 + p.location_weight::double precision * 0.00025 / p.location_decay_km;
     if u.feature_vector is not null then
         content_lift := p.content_weight;
+        own_length := (
+            select sqrt(sum(w.x::double precision * w.x::double precision))
+            from unnest(u.feature_vector) as w (x)
+        );
     end if;
 
     select
@@ -152,9 +157,8 @@ begin
         select
             array_agg(a.poster_uid),
             array_agg(a.score),
-            array_agg(a.choice_count),
-            coalesce(p.poster_affinity_weight::double precision * max(a.score), 0)
-        into poster_uids, poster_scores, poster_counts, affinity_lift
+            array_agg(a.choice_count)
+        into poster_uids, poster_scores, poster_counts
         from feed.poster_affinities(
             best_listings.user_uid, best_listings.profile_name, best_listings.as_of
         ) as a;
@@ -171,6 +175,12 @@ begin
         ) as i;
     end if;
 
+    -- What a poster can add.
+    poster_lift := p.poster_weight::double precision * greatest(
+        unrated_score, (select max(o.poster_score) from feed.posters as o)
+    )
+    + p.poster_affinity_weight::double precision
+    * coalesce((select max(f.score) from unnest(poster_scores) as f (score)), 0);
     lifted_nos := coalesce(chosen_nos, '{}') || coalesce(similar_nos, '{}');
     near_cells := array_remove(
         feed.cells_within(u.lat, u.lon, least(u.max_distance, near_km)), -1
@@ -178,10 +188,14 @@ begin
     newest_no := (select max(d.listing_no) from feed.listing_digests as d) - newest_count;
 
     for pass in 1..2 loop
-        with base as materialized (
+        -- Each step computes a component for what the step before has left; offset 0 keeps the
+        -- planner from computing it again where it is used.
+        with placed as (
             select
                 d.listing_no,
                 d.poster_uid,
+                d.tag_nos,
+                d.listing_no = any(lifted_nos) as is_lifted,
                 p.location_weight::double precision
                 * case
                     when own_x is null or d.x is null then p.unknown_location_score
@@ -195,34 +209,11 @@ begin
                         )
                     )
                 end
-                + p.tag_weight::double precision
-                * case
-                    when own_tag_nos = '{}' then 0
-                    -- the common over all: 1 / ((a + b) / common - 1)
-                    else coalesce(
-                        1 / (
-                            (cardinality(u.tags) + cardinality(d.tag_nos))::double precision
-                            / nullif(ext.icount(d.tag_nos operator(ext.&) own_tag_nos), 0)
-                            - 1
-                        ),
-                        0
-                    )
-                end
                 + p.engagement_weight::double precision * d.engagement_score
                 + p.recency_weight::double precision
                 * exp(greatest(least((d.created_epoch - as_of_epoch) * fading_rate, 0), -415))
-                + p.poster_weight::double precision * coalesce(o.poster_score, unrated_score)
-                + p.collaborative_weight::double precision * coalesce(k.score, 0)
-                + p.poster_affinity_weight::double precision * coalesce(f.score, 0)
-                + p.item_similarity_weight::double precision * coalesce(i.score, 0) as score
+                as score
             from feed.listing_digests as d
-            left join feed.posters as o using (poster_uid)
-            left join unnest(chosen_nos, chosen_scores)
-                as k (listing_no, score) using (listing_no)
-            left join unnest(poster_uids, poster_scores)
-                as f (poster_uid, score) using (poster_uid)
-            left join unnest(similar_nos, similar_scores)
-                as i (listing_no, score) using (listing_no)
             where
                 d.is_open
                 and (
@@ -237,38 +228,6 @@ begin
                 and (d.poster_uid = user_uid) is not true
                 and (blocked_tag_nos = '{}' or not d.tag_nos && blocked_tag_nos)
                 and d.listing_no <> all(removed_nos)
-                -- As much as it can have: an overlap is no more than the smaller set.
-                and (
-                    p.location_weight::double precision
-                    * case
-                        when own_x is null or d.x is null then p.unknown_location_score
-                        -- exp of float8 refuses to underflow
-                        else exp(
-                            greatest(
-                                decay_rate * acos(
-                                    least(greatest(d.x * own_x + d.y * own_y + d.z * own_z, -1), 1)
-                                ),
-                                -600
-                            )
-                        )
-                    end
-                    + p.engagement_weight::double precision * d.engagement_score
-                    + p.recency_weight::double precision
-                    * exp(greatest(least((d.created_epoch - as_of_epoch) * fading_rate, 0), -415))
-                    + p.tag_weight::double precision
-                    * case
-                        when own_tag_nos = '{}' then 0
-                        else
-                            least(cardinality(own_tag_nos), cardinality(d.tag_nos))
-                            ::double precision
-                            / greatest(cardinality(u.tags), cardinality(d.tag_nos))
-                    end
-                    + p.poster_weight::double precision
-                    + affinity_lift
-                    + content_lift
-                    >= threshold - slack
-                    or d.listing_no = any(lifted_nos)
-                )
                 and (
                     certain_nearness is null
                     or d.x is null
@@ -282,6 +241,64 @@ begin
                         ) <= u.max_distance
                     )
                 )
+            offset 0
+        ),
+
+        tagged as (
+            select
+                d.listing_no,
+                d.poster_uid,
+                d.is_lifted,
+                d.score
+                + p.tag_weight::double precision
+                * case
+                    when own_tag_nos = '{}' then 0
+                    -- the common over all: 1 / ((a + b) / common - 1)
+                    else coalesce(
+                        1 / (
+                            (cardinality(u.tags) + cardinality(d.tag_nos))::double precision
+                            / nullif(ext.icount(d.tag_nos operator(ext.&) own_tag_nos), 0)
+                            - 1
+                        ),
+                        0
+                    )
+                end as score
+            from placed as d
+            where
+                d.is_lifted
+                -- What two sets have in common is no more than the smaller one.
+                or d.score
+                + p.tag_weight::double precision
+                * case
+                    when own_tag_nos = '{}' then 0
+                    else
+                        least(cardinality(own_tag_nos), cardinality(d.tag_nos))::double precision
+                        / greatest(cardinality(u.tags), cardinality(d.tag_nos))
+                end
+                >= threshold - slack - poster_lift - content_lift
+            offset 0
+        ),
+
+        base as materialized (
+            select
+                d.listing_no,
+                d.poster_uid,
+                d.score
+                + p.poster_weight::double precision * coalesce(o.poster_score, unrated_score)
+                + p.collaborative_weight::double precision * coalesce(k.score, 0)
+                + p.poster_affinity_weight::double precision * coalesce(f.score, 0)
+                + p.item_similarity_weight::double precision * coalesce(i.score, 0) as score
+            from tagged as d
+            left join feed.posters as o using (poster_uid)
+            left join unnest(chosen_nos, chosen_scores)
+                as k (listing_no, score) using (listing_no)
+            left join unnest(poster_uids, poster_scores)
+                as f (poster_uid, score) using (poster_uid)
+            left join unnest(similar_nos, similar_scores)
+                as i (listing_no, score) using (listing_no)
+            where
+                d.is_lifted
+                or d.score >= threshold - slack - poster_lift - content_lift
         ),
 
         -- What the wanted-th best has at least.
@@ -292,15 +309,26 @@ begin
                     (
                         select
                             b.score
-                            + content_lift * feed.content_score(
-                                u.feature_vector,
+                            + content_lift * coalesce(
                                 (
-                                    select v.feature_vector
+                                    select
+                                        least(
+                                            greatest(
+                                                sum(w.x::double precision * w.y::double precision)
+                                                / nullif(
+                                                    own_length * sqrt(sum(w.y::double precision * w.y::double precision)), 0
+                                                ),
+                                                0
+                                            ),
+                                            1
+                                        )
                                     from ml.listing_vectors as v
+                                    cross join lateral unnest(u.feature_vector, v.feature_vector) as w (x, y)
                                     where
                                         v.listing_no = b.listing_no
                                         and v.model_id = current_id
-                                )
+                                ),
+                                0
                             )
                         from (
                             select e.*
@@ -324,15 +352,26 @@ begin
             from base as b
             cross join lateral (
                 select
-                    feed.content_score(
-                        u.feature_vector,
+                    coalesce(
                         (
-                            select v.feature_vector
+                            select
+                                least(
+                                    greatest(
+                                        sum(w.x::double precision * w.y::double precision)
+                                        / nullif(
+                                            own_length * sqrt(sum(w.y::double precision * w.y::double precision)), 0
+                                        ),
+                                        0
+                                    ),
+                                    1
+                                )
                             from ml.listing_vectors as v
+                            cross join lateral unnest(u.feature_vector, v.feature_vector) as w (x, y)
                             where
                                 v.listing_no = b.listing_no
                                 and v.model_id = current_id
-                        )
+                        ),
+                        0
                     ) as content_score
                 offset 0
             ) as c
