@@ -171,6 +171,23 @@ use_instance() {
     unset PGSERVICE PGHOSTADDR PGPASSWORD PGOPTIONS PGSSLMODE PGTARGETSESSIONATTRS
 }
 
+# The engine to deploy: what PGFEED_ENGINE says, what is in force, or that in Python. What stands
+# behind it is for psql, such as -d and a connection string.
+feed_engine() {
+    local engine=${PGFEED_ENGINE:-}
+    [[ -n $engine ]] || engine=$(
+        psql -XqAt -v ON_ERROR_STOP=1 "$@" -f - <<'SQL'
+select to_regclass('ops.engine_in_force') is not null as is_known \gset
+\if :is_known
+select e.feed_engine from ops.engine_in_force as e;
+\endif
+SQL
+    ) || die "cannot ask the database which engine is in force"
+    engine=${engine:-python}
+    [[ $engine =~ ^(python|sql)$ ]] || die "PGFEED_ENGINE is python or sql, not $engine"
+    printf '%s\n' "$engine"
+}
+
 # One key of the instance's env file, or nothing.
 env_value() {
     [[ -r $ENV_FILE ]] || return 0

@@ -16,15 +16,21 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
 
+# By engine; where others run the server, pgcrypto may be in a schema of theirs.
 REQUIRED_EXTENSIONS = {
-    "postgis": "ext",
-    "pgcrypto": "ext",
-    "pg_stat_statements": "ext",
-    "plpython3u": "pg_catalog",
+    "python": {
+        "postgis": "ext",
+        "intarray": "ext",
+        "pgcrypto": "ext",
+        "pg_stat_statements": "ext",
+        "plpython3u": "pg_catalog",
+    },
+    "sql": {"postgis": "ext", "intarray": "ext"},
 }
 
 # What it was built for and tested with.
@@ -36,6 +42,9 @@ MISSED_TURNS = 2
 
 # Below this much free disk, PostgreSQL may stop soon.
 LEAST_FREE_BYTES = 1 << 30
+
+# A model is learnt daily, by whoever trains from outside.
+MOST_MODEL_AGE = timedelta(days=2)
 
 # Every feed reads the changes beside the blocks: with more than these it is slow.
 MOST_CHANGES = 50_000
@@ -96,6 +105,25 @@ class Patient:
         row = self.connection.execute(query, parameters).fetchone()
         return row[0] if row else None
 
+    @cached_property
+    def engine(self) -> str:
+        """The engine in force; that in Python before there were two."""
+        if self.value("select to_regclass('ops.engine_in_force') is null"):
+            return "python"
+        return self.value("select e.feed_engine::text from ops.engine_in_force as e")
+
+    @cached_property
+    def has_cron(self) -> bool:
+        """Is pg_cron there, and may we look at it?"""
+        return self.value(
+            """
+            select exists (
+                select from pg_namespace as n
+                where n.nspname = 'cron' and has_schema_privilege(n.oid, 'usage')
+            )
+            """
+        )
+
     def column(self, query: str, **parameters: object) -> list:
         return [row[0] for row in self.connection.execute(query, parameters)]
 
@@ -133,6 +161,8 @@ def answers(url: str) -> tuple[int, str]:
 
 
 def check_postgrest(patient: Patient) -> str:
+    if not patient.rest_url and patient.engine == "sql":
+        return "not looked at: PGFEED_REST_URL names none"
     if not patient.rest_url or patient.rest_url.endswith(":0"):
         raise Wrong("PostgREST was never started", "make up")
     status, server = answers(patient.rest_url + "/")
@@ -146,6 +176,8 @@ def check_postgrest(patient: Patient) -> str:
 
 
 def check_gateway(patient: Patient) -> str:
+    if not patient.gateway_url and patient.engine == "sql":
+        return "not looked at: PGFEED_URL names none"
     if not patient.gateway_url or patient.gateway_url.endswith(":0"):
         raise Wrong("the gateway was never started", "make up")
     status, _ = answers(patient.gateway_url + "/healthz")
@@ -336,7 +368,7 @@ def check_extensions(patient: Patient) -> str:
             "select e.extname, e.extnamespace::regnamespace::text from pg_extension as e"
         ).fetchall()
     )
-    for name, schema in REQUIRED_EXTENSIONS.items():
+    for name, schema in REQUIRED_EXTENSIONS[patient.engine].items():
         if installed.get(name) != schema:
             found = installed.get(name, "missing")
             raise Wrong(f"extension {name} should be in {schema}, is {found}", "make up")
@@ -349,11 +381,14 @@ def check_extensions(patient: Patient) -> str:
     if outdated:
         remedy = f"alter extension {outdated[0]} update"
         raise Wrong(f"older than their programs: {listed(outdated)}", remedy)
-    return f"{len(installed)} installed"
+    absent = [name for name in ("plpython3u", "pg_cron") if name not in installed]
+    return f"{len(installed)} installed" + (f"; absent: {listed(absent)}" if absent else "")
 
 
 def check_python(patient: Patient) -> str:
     """Does the server's Python find our packages, and not Debian's?"""
+    if patient.engine == "sql":
+        return "none in the server: the engine is plain SQL"
     try:
         patient.connection.execute(
             """
@@ -395,15 +430,16 @@ def check_ledger(patient: Patient) -> str:
     return f"{len(planned)} changes deployed"
 
 
-def listed_files(manifest: str) -> list[str]:
-    """The paths in a code.manifest."""
-    lines = (line.strip() for line in manifest.splitlines())
-    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+def listed_files(manifest: str, engine: str) -> list[str]:
+    """The paths in a code.manifest that are of this engine, or of all."""
+    others = {"python", "sql"} - {engine}
+    lines = (line.partition("#")[0].split() for line in manifest.splitlines())
+    return [words[0] for words in lines if words and others.isdisjoint(words[1:])]
 
 
 def check_code(patient: Patient) -> str:
     folder = patient.repository / "sql"
-    paths = listed_files((folder / "code.manifest").read_text())
+    paths = listed_files((folder / "code.manifest").read_text(), patient.engine)
     applied = dict(
         patient.connection.execute("select s.path, s.sha256 from ops.source_files as s").fetchall()
     )
@@ -444,7 +480,7 @@ def check_code(patient: Patient) -> str:
     )
     if dropped:
         raise Wrong(f"made by the code, but not there: {listed(dropped)}", "bin/apply-code")
-    return f"{len(paths)} files as in the manifest"
+    return f"{len(paths)} files as in the manifest, engine {patient.engine}"
 
 
 # ---------------------------------------------------------------- data and jobs
@@ -501,6 +537,8 @@ def check_bloat(patient: Patient) -> str:
 
 def check_blocks(patient: Patient) -> str:
     """Are the blocks that feeds read complete, and what changed since not too much or too old?"""
+    if patient.engine == "sql":
+        return check_digests(patient)
     waiting, packed, is_open, waited, schedule = patient.connection.execute(
         """
         select
@@ -526,6 +564,27 @@ def check_blocks(patient: Patient) -> str:
         remedy = "pack them anew: docs/dba/failures.md"
         raise Wrong(f"the blocks hold {packed} listings, open are {is_open}", remedy)
     return f"{packed} listings packed, {waiting} changes beside them"
+
+
+def check_digests(patient: Patient) -> str:
+    """Is what the engine in SQL reads what the listings say?"""
+    count, wrong = patient.connection.execute(
+        """
+        select
+            count(d.listing_no),
+            count(*) filter (
+                where (d.is_open, d.x, d.engagement_score, d.created_at, d.expires_at, d.tag_nos)
+                is distinct from
+                (f.is_open, f.x, f.engagement_score, f.created_at, f.expires_at, f.tag_nos)
+                or d.poster_uid is distinct from f.poster_uid
+            )
+        from feed.listing_digest_facts as f
+        full join feed.listing_digests as d using (listing_no)
+        """
+    ).fetchone()
+    if wrong:
+        raise Wrong(f"{wrong} digests are not what the listings say", "select feed.begin_engine()")
+    return f"{count} digests, all as the listings are"
 
 
 def check_partitions(patient: Patient) -> str:
@@ -555,7 +614,9 @@ def check_partitions(patient: Patient) -> str:
 
 
 def check_schedule(patient: Patient) -> str:
-    if patient.value("select to_regclass('cron.job') is null"):
+    if not patient.has_cron:
+        if patient.engine == "sql":
+            return "pg_cron is not here: another scheduler runs the jobs"
         raise Wrong("pg_cron is not in this database: no job runs by itself", "make up")
     missing = patient.column(
         """
@@ -588,7 +649,11 @@ def check_schedule(patient: Patient) -> str:
     if unwanted:
         raise Wrong(f"off, and scheduled all the same: {listed(unwanted)}", "make up")
     if not patient.value(
-        "select exists (select from pg_stat_activity where backend_type = 'pg_cron launcher')"
+        """
+        select exists (select from pg_stat_activity where backend_type = 'pg_cron launcher')
+            -- others do not see what kind of process it is
+            or not pg_has_role('pg_read_all_stats', 'usage')
+        """
     ):
         raise Wrong("pg_cron's launcher does not run", "make down && make up")
     enabled, off = patient.connection.execute(
@@ -614,7 +679,7 @@ def period_of(schedule: str) -> timedelta:
 
 def refused_by_cron(patient: Patient) -> tuple[str, str] | None:
     """A job whose latest turn failed, maybe before it could enter its run, and what was said."""
-    if patient.value("select to_regclass('cron.job_run_details') is null"):
+    if not patient.has_cron:
         return None
     return patient.connection.execute(
         """
@@ -726,6 +791,10 @@ def check_model(patient: Patient) -> str:
         if patient.value("select exists (select from feed.user_listing_states)"):
             raise Wrong("nothing was learnt from the interactions yet", "make train")
         return "nothing to learn from yet"
+    age = patient.value("select clock_timestamp() - published_at from ml.current_model")
+    if patient.engine == "sql" and age > MOST_MODEL_AGE:
+        # No job of the server's says so.
+        raise Wrong(f"learnt at {trained:%F %T}, {age.days} days ago", "pgfeed train --dsn …")
     return f"learnt at {trained:%F %T}"
 
 

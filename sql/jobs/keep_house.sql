@@ -35,7 +35,14 @@ begin
     where c.hour < now() - keep_requests;
     get diagnostics requests_purged = row_count;
 
-    if to_regclass('cron.job_run_details') is not null then
+    if exists (
+        select from pg_class as c
+        where
+            c.relnamespace = to_regnamespace('cron')
+            and c.relname = 'job_run_details'
+            and has_schema_privilege(c.relnamespace, 'usage')
+            and has_table_privilege(c.oid, 'delete')
+    ) then
         execute 'delete from cron.job_run_details as d
             where d.start_time < now() - $1 and d.username = current_user'
         using keep_cron_runs;

@@ -93,6 +93,7 @@ class World:
     def __init__(self, session: psycopg.Connection, seed: int) -> None:
         self.session = session
         self.random = random.Random(seed)
+        self.engine = self.run("select e.feed_engine from ops.engine_in_force as e")[0][0]
         self.as_of = AS_OF
         self.profile = "default"
         self.users = [self.uuid() for _ in range(6)]
@@ -479,6 +480,19 @@ class World:
         differing = self.session.execute(KERNEL, request).fetchall()
         assert not differing, (request, differing)
 
+    def looked_at(self, request: dict[str, object]) -> set[str]:
+        """What the engine in Python did, and that its kernel scored all listings alike."""
+        scored, skipped, changes = self.run("select tests.engine_statistics()")[0][0]
+        self.compare_kernel(request)
+        shown = set()
+        if skipped:
+            shown.add("skipped a block")
+        if scored:
+            shown.add("scored a block")
+        if changes:
+            shown.add("read unfolded changes")
+        return shown
+
     def compare(self) -> set[str]:
         """One request beside the reference; returns what it has shown."""
         limit = self.random.choice((1, 3, 5, 10, 200))
@@ -498,15 +512,7 @@ class World:
             assert row[17] == pytest.approx(wanted[17], abs=1e-9), (request, row, wanted)
             assert_same_components(row[18], wanted[18])
             assert row[19:-1] == wanted[19:], (request, row, wanted)
-        scored, skipped, changes = self.run("select tests.engine_statistics()")[0][0]
-        self.compare_kernel(request)
-        shown = set()
-        if skipped:
-            shown.add("skipped a block")
-        if scored:
-            shown.add("scored a block")
-        if changes:
-            shown.add("read unfolded changes")
+        shown = self.looked_at(request) if self.engine == "python" else set()
         if limit < len(expected) and math.isclose(
             expected[limit - 1][17], expected[limit][17], abs_tol=1e-5
         ):

@@ -182,6 +182,12 @@ class Instance:
             finally:
                 connection.execute(f'drop database "{name}" with (force)')
 
+    def apply_code(self, database: str, engine: str) -> subprocess.CompletedProcess:
+        """Replaces the code of a database by that of an engine."""
+        environment = clean_environment(PGFEED_HOME=str(self.home), PGFEED_ENGINE=engine)
+        command = (REPOSITORY / "bin/apply-code", "--dsn", self.dsn(database))
+        return run(*command, env=environment)
+
     def remove(self) -> None:
         if self.home.exists():
             self.bin("down", check=False)

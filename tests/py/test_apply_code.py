@@ -303,7 +303,7 @@ def test_superuser_column(apply: Apply, folder: Path, scratch: psycopg.Connectio
     [
         ("functions/three.sql", "there is no file sql/functions/three.sql"),
         ("functions/one.sql", "functions/one.sql is listed twice"),
-        ("functions/three.sql root", "the second column may only be 'superuser', not 'root'"),
+        ("functions/three.sql root", "after a path stand 'superuser' and an engine, not 'root'"),
     ],
 )
 def test_bad_manifest(apply: Apply, folder: Path, line: str, complaint: str) -> None:

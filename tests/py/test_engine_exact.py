@@ -35,15 +35,23 @@ class Seen:
     requests: int = 0
 
 
+@pytest.fixture(scope="module", params=["python", "sql"])
+def engine(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def session(instance, template) -> Iterator[psycopg.Connection]:
-    with instance.scratch_database(template) as name, instance.connect(name) as connection:
-        connection.execute(STATISTICS)
-        connection.execute("update feed.block_parameters set block_size = 4")
-        yield connection
+def session(instance, template, engine) -> Iterator[psycopg.Connection]:
+    with instance.scratch_database(template) as name:
+        instance.apply_code(name, engine)
+        with instance.connect(name) as connection:
+            if engine == "python":
+                connection.execute(STATISTICS)
+            connection.execute("update feed.block_parameters set block_size = 4")
+            yield connection
 
 
-def test_get_feed_is_score_listings_at_every_instant(session):
+def test_get_feed_is_score_listings_at_every_instant(session, engine):
     seen = Seen()
 
     @settings(
@@ -87,9 +95,10 @@ def test_get_feed_is_score_listings_at_every_instant(session):
 
     example()
     total = seen.examples["example"]
-    assert seen.examples["skipped a block"] * 3 >= total, seen
-    assert seen.examples["read unfolded changes"] * 3 >= total, seen
-    assert seen.examples["straddled a fold"] * 3 >= total, seen
+    if engine == "python":
+        assert seen.examples["skipped a block"] * 3 >= total, seen
+        assert seen.examples["read unfolded changes"] * 3 >= total, seen
+        assert seen.examples["straddled a fold"] * 3 >= total, seen
     assert seen.examples["ended in a near-tie"] * 5 >= total, seen
     print(f"{total} worlds, {seen.requests} requests: {dict(seen.examples)}")
 
@@ -261,7 +270,9 @@ def test_own_choices_are_followed_whatever_changes(session, seed):
             world.compare()
 
 
-def test_nothing_is_read_for_what_is_not_weighed(session):
+def test_nothing_is_read_for_what_is_not_weighed(session, engine):
+    if engine != "python":
+        pytest.skip("the plan of the engine in SQL says it: tests/py/test_managed.py")
     with session.transaction(force_rollback=True):
         world = World(session, 11)
         world.make(20, has_vectors=True, has_neighbors=True)

@@ -80,8 +80,8 @@ class Bench:
 class FeedSession:
     """A user's session, as PostgREST has it."""
 
-    def __init__(self, server: Server) -> None:
-        self.connection = server.connect(row_factory=tuple_row, prepare_threshold=0)
+    def __init__(self, server: Server, database: str = "") -> None:
+        self.connection = server.connect(database, row_factory=tuple_row, prepare_threshold=0)
         self.pid = self.connection.info.backend_pid
         self.connection.execute("set role authenticated")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pgfeed.bench import cache, feeds, ingest, service, training
+from pgfeed.bench import cache, engines, feeds, ingest, service, training
 from pgfeed.bench.catalogue import read_catalogue
 from pgfeed.bench.feeds import Bench, Sizes
 from pgfeed.bench.figures import Figure
@@ -38,6 +38,9 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "sql": feeds.against_plain_sql,
 }
 
+# Not of every run.
+ON_REQUEST: dict[str, Callable[[Bench], Iterator[Figure]]] = {"engines": engines.engines}
+
 # Parts that ask no feeds: by themselves they need not wait for the choice of users.
 WITHOUT_USERS = {"train"}
 
@@ -52,10 +55,11 @@ def measure(
     stages: Stages,
 ) -> Iterator[Figure]:
     """The figures of a scale, as they come."""
-    unknown = set(only) - {*PARTS, "growth"}
+    known = (*PARTS, *ON_REQUEST, "growth")
+    unknown = set(only) - set(known)
     if unknown:
         raise click.ClickException(
-            f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}, growth"
+            f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(known)}"
         )
     server = Server(repository, home or homes / f"bench-{scale}")
     start(server, scale, is_own=home is None, rebuild=rebuild, stages=stages)
@@ -66,6 +70,9 @@ def measure(
             bench = prepare(server, scale, stages)
         for name, part in PARTS.items():
             if not only or name in only:
+                yield from part(bench)
+        for name, part in ON_REQUEST.items():
+            if name in only:
                 yield from part(bench)
         small = Server(repository, homes / "bench-small")
         if scale == "medium" and (not only or "growth" in only) and (small.home / "env").exists():

@@ -95,9 +95,10 @@ class Server:
             jobs = [row[0] for row in connection.execute("select jobid from cron.job where active")]
             for job in jobs:
                 connection.execute("select cron.alter_job(%s, active := false)", (job,))
-            try:
-                yield
-            finally:
+        try:
+            yield
+        finally:
+            with self.connect() as connection:
                 for job in jobs:
                     connection.execute("select cron.alter_job(%s, active := true)", (job,))
 

@@ -120,6 +120,14 @@ def update_outside(dsn: str, stages: Stages) -> None:
     click.echo(f"train: {updated.rows:,} users updated in {sum(stages.seconds.values()):.1f} s")
 
 
+def has_python(dsn: str) -> bool:
+    """Is there a training in the server, or is its engine plain SQL?"""
+    with psycopg.connect(dsn, application_name="pgfeed train") as connection:
+        return connection.execute("select to_regproc('jobs.train_models') is not null").fetchone()[
+            0
+        ]
+
+
 @click.command()
 @click.option("--dsn", default="", help="Train in this process, on the database of this DSN.")
 @click.option("--update", is_flag=True, help="Only users whom the model does not know yet.")
@@ -133,8 +141,10 @@ def train(dsn: str, update: bool) -> None:
     """
     stages = Stages("train")
     try:
-        if dsn:
+        if dsn or not has_python(dsn):
             (update_outside if update else train_outside)(dsn, stages)
+            if not dsn and not update:
+                train_inside(stages, JOBS[1:])
         else:
             train_inside(stages, (UPDATE,) if update else JOBS)
     except (psycopg.Error, TimeoutError) as error:

@@ -1,8 +1,7 @@
--- feed.listings -> feed.tag_numbers, feed.listing_changes
+-- feed.listings -> feed.listing_changes
 --
 -- A listing that is new, or whose ranked columns changed, is read beside the blocks until it
--- is folded. Pay is in no block, but in the vectors, which sessions keep by block. The tags get
--- their numbers here, so that whoever sees the listing sees these.
+-- is folded. Pay is in no block, but in the vectors, which sessions keep by block.
 
 create or replace function feed.tg_listings__note_change()
 returns trigger
@@ -11,19 +10,6 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if tg_op in ('INSERT', 'UPDATE') then
-        insert into feed.tag_numbers (tag)
-        select distinct t.tag
-        from new_rows as n
-        cross join lateral unnest(n.tags) as t (tag)
-        where not exists (
-            select from feed.tag_numbers as k
-            where k.tag = t.tag
-        )
-        order by t.tag
-        on conflict do nothing;
-    end if;
-
     if tg_op = 'INSERT' then
         insert into feed.listing_changes (listing_no)
         select n.listing_no from new_rows as n;
@@ -52,7 +38,7 @@ end;
 $$;
 
 comment on function feed.tg_listings__note_change is
-'Notes listings that are new, changed or gone in listing_changes, and numbers new tags.';
+'Notes listings that are new, changed or gone in listing_changes.';
 
 create or replace trigger t90_note_change_of_new
 after insert on feed.listings

@@ -121,6 +121,7 @@ feed.interaction_weights       -     -              -             -
 feed.item_similarity_matrix    -     -              -             -
 feed.listing_blocks            -     -              -             -
 feed.listing_changes           -     -              -             -
+feed.listing_digests           -     -              -             -
 feed.listing_feature_vectors   -     -              -             -
 feed.listings                  -     -              -             -
 feed.outlived_partitions       -     -              -             -
@@ -150,6 +151,7 @@ ml.training_parameters         -     -              -             -
 ml.user_neighbors              -     -              -             -
 ml.user_vectors                -     -              -             -
 ops.access_logs                -     -              -             -
+ops.engine_in_force            -     -              -             -
 ops.request_counts             -     -              -             -
 ops.source_files               -     -              -             -
 ops.wrong_counters             -     -              -             -
@@ -234,6 +236,7 @@ api.upsert_listings                       owner      -     -              X     
 api.upsert_posters                        owner      -     -              X             -
 api.upsert_users                          owner      -     -              X             -
 feed.age_text                             caller     -     -              -             -
+feed.begin_engine                         caller     -     -              -             -
 feed.best_listings                        caller     -     -              -             -
 feed.bucket_of                            caller     -     -              -             -
 feed.candidate_listings                   caller     -     -              -             -
@@ -292,6 +295,7 @@ feed.tg_engagement_metrics__note_change   owner      -     -              -     
 feed.tg_interaction_weights__restate      caller     -     -              -             -
 feed.tg_listings__guard                   caller     -     -              -             -
 feed.tg_listings__note_change             owner      -     -              -             -
+feed.tg_listings__number_tags             owner      -     -              -             -
 feed.tg_listings__write_vectors           owner      -     -              -             -
 feed.tg_posters__note_change              owner      -     -              -             -
 feed.tg_posters__score                    caller     -     -              -             -
