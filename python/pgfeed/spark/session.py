@@ -35,8 +35,7 @@ SETTINGS = {
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),
 }
 # Nobody else's business on one machine.
-LOCAL_LOGGING = Path(__file__).with_name("log4j2.properties")
-SETTINGS = {
+LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
 }
