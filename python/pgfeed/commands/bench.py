@@ -33,6 +33,12 @@ SCALES = ("tiny", "small", "medium")
     help="Only the plot of training by users, and what leaving things out is worth.",
 )
 @click.option(
+    "--spark",
+    "is_spark",
+    is_flag=True,
+    help="Only the similarity of users on Spark, local[2], beside the local engine.",
+)
+@click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -46,6 +52,7 @@ def bench(
     document: bool,
     is_plot: bool,
     is_scaling: bool,
+    is_spark: bool,
     data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -71,6 +78,12 @@ def bench(
         from pgfeed.bench.scaling import scaling
 
         scaling(repository, data, stages)
+        return
+    if is_spark:
+        from pgfeed.bench.spark import spark
+
+        for figure in spark(scale, "local[2]", stages):
+            click.echo(figure.line())
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):

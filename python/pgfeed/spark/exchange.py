@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,13 +61,10 @@ class Exchange:
 
 
 def folder_for(base: str | None, database: str) -> str:
-    """Where trainings of this database exchange files below base: always the same folder, so that
-    one finds what another left.
+    """Where a database's trainings exchange files: always there, so that one finds what is left.
 
-    database: what no other database is called
+    base: None for this machine's temporary folder; database: what no other one is called
     """
-    from hashlib import sha256
-
     name = f"pgfeed-train-{os.getuid()}-{sha256(database.encode()).hexdigest()[:12]}"
     if base is None:
         base = tempfile.gettempdir()

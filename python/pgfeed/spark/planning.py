@@ -108,9 +108,9 @@ def make_plan(
     work = np.zeros(pairs.n_users, np.int64)
     for users, listings, _ in _kept(pairs, parameters, pair_counts, user_counts):
         # Exact below 2^53.
-        work += np.bincount(
-            users, weights=kept_counts[listings], minlength=pairs.n_users
-        ).astype(np.int64)
+        work += np.bincount(users, weights=kept_counts[listings], minlength=pairs.n_users).astype(
+            np.int64
+        )
     products = int(work.sum())
     limit = max(1, min(products_per_block, -(-products // max(1, least_blocks))))
     blocks, block_count = divide(work, order_by_place(pairs), limit)

@@ -148,7 +148,7 @@ def _compute(spark: SparkSession, exchange: Exchange, plan: Plan) -> None:
         spark.read.parquet(exchange.uri("pairs"))
         .mapInArrow(work.share_out(plan.block_count), work.ddl(work.SHARES))
         .groupBy("share")
-        .applyInArrow(work.columns_of_share, work.ddl(work.COLUMNS))
+        .applyInArrow(work.columns_of(plan.block_count), work.ddl(work.COLUMNS))
         .groupBy("block")
         .applyInArrow(
             work.neighbors_of(parameters.neighbor_count, parameters.products_per_step),
@@ -164,7 +164,9 @@ def _read(
     if not blocks:
         return
     missing = set(blocks)
-    for row in spark.read.schema(work.ddl(work.FOUND)).parquet(exchange.uri("found")).toLocalIterator():
+    for row in (
+        spark.read.schema(work.ddl(work.FOUND)).parquet(exchange.uri("found")).toLocalIterator()
+    ):
         missing.remove(row.block)
         users, counts, rows, similarities = (
             np.frombuffer(row[name], work.FOUND[name])

@@ -45,7 +45,9 @@ Key = tuple[pa.Scalar, ...]
 def ddl(fields: dict[str, str]) -> str:
     """Spark's schema of a package."""
     scalars = ("int", "long", "double")
-    return ", ".join(f"{name} {kind if kind in scalars else 'binary'}" for name, kind in fields.items())
+    return ", ".join(
+        f"{name} {kind if kind in scalars else 'binary'}" for name, kind in fields.items()
+    )
 
 
 def package(fields: dict[str, str], **values: object) -> pa.RecordBatch:
@@ -66,8 +68,7 @@ def unpack(fields: dict[str, str], batch: pa.RecordBatch) -> Iterator[dict[str, 
     names = [name for name, kind in fields.items() if kind not in ("int", "long", "double")]
     for row in range(batch.num_rows):
         yield {
-            name: np.frombuffer(batch.column(name)[row].as_buffer(), fields[name])
-            for name in names
+            name: np.frombuffer(batch.column(name)[row].as_buffer(), fields[name]) for name in names
         }
 
 
@@ -114,24 +115,28 @@ def share_out(shares: int) -> Callable[[Batches], Batches]:
     return run
 
 
-# Spark reads from the annotations that a group comes, and is answered, batch by batch.
-def columns_of_share(key: Key, batches: Batches) -> Batches:
+def columns_of(shares: int) -> Callable[[Key, Batches], Batches]:
     """All pairs of a share of the listings, as columns for each block that wants them."""
-    parts = [part for batch in batches for part in unpack(SHARES, batch)]
-    users, listings, blocks, values = (
-        np.concatenate([part[name] for part in parts])
-        for name in ("users", "listings", "blocks", "values_")
-    )
-    del parts
-    for block, columns in columns_for_blocks(users, listings, blocks, values):
-        yield package(
-            COLUMNS,
-            block=block,
-            counts=columns.counts,
-            users=columns.users,
-            values_=columns.values,
-            is_own=columns.is_own,
+
+    # Spark reads from the annotations that a group comes, and is answered, batch by batch.
+    def run(key: Key, batches: Batches) -> Batches:
+        parts = [part for batch in batches for part in unpack(SHARES, batch)]
+        users, listings, blocks, values = (
+            np.concatenate([part[name] for part in parts])
+            for name in ("users", "listings", "blocks", "values_")
         )
+        del parts
+        for block, columns in columns_for_blocks(users, listings, blocks, values, shares):
+            yield package(
+                COLUMNS,
+                block=block,
+                counts=columns.counts,
+                users=columns.users,
+                values_=columns.values,
+                is_own=columns.is_own,
+            )
+
+    return run
 
 
 def neighbors_of(count: int, products_per_step: int) -> Callable[[Key, Batches], Batches]:
