@@ -22,6 +22,7 @@ from pgfeed import synth
 from pgfeed.bench.figures import Figure
 from pgfeed.bench.scaling import NEIGHBORS, PRODUCTS_PER_STEP, THREADS, pairs_of
 from pgfeed.bench.server import memory_mb
+from pgfeed.bench.training import Process
 from pgfeed.progress import Stages
 from pgfeed.similarity import Neighbors, interest_matrix
 from pgfeed.similarity import nearest_users as nearest_here
@@ -66,21 +67,20 @@ def spark(scale: str, master: str, stages: Stages) -> Iterator[Figure]:
     yield figure("start_s", ran.start_seconds, "s")
     yield figure("export_s", ran.export_seconds, "s")
     yield figure("similarity_s", ran.seconds, "s", beside)
-    run_seconds = sum(task.seconds for task in ran.tasks)
-    yield figure("executors_s", run_seconds, "s", beside_cpu)
-    for number, name in enumerate(STAGES):
-        of_stage = [task for task in ran.tasks if task.stage == number]
-        yield figure(f"{name}_s", sum(task.seconds for task in of_stage), "s")
+    yield figure("cpu_s", ran.cpu_seconds, "s", beside_cpu)
     yield figure(
-        "product_ns", 1e9 * run_seconds / ran.products, "ns", 1e9 * beside_cpu / ran.products
+        "product_ns", 1e9 * ran.cpu_seconds / ran.products, "ns", 1e9 * beside_cpu / ran.products
     )
     yield figure("block_product_ns", 1e9 * ran.block_seconds / ran.products, "ns")
+    for number, name in enumerate(STAGES):
+        of_stage = [task for task in ran.tasks if task.stage == number]
+        yield figure(f"{name}_task_s", sum(task.seconds for task in of_stage), "s")
     yield figure("copies_a_pair", ran.copies / ran.pairs, "copies")
     yield figure("exchange_mb", ran.exchange_bytes / 1e6, "MB")
     yield figure("shuffle_mb", sum(task.shuffled for task in ran.tasks) / 1e6, "MB")
     yield figure("shuffle_bytes_a_product", sum(t.shuffled for t in ran.tasks) / ran.products, "B")
-    yield figure("memory_mb", ran.memory.total, "MB")
-    yield figure("worker_memory_mb", ran.memory.worker, "MB")
+    yield figure("memory_mb", ran.processes.total_mb, "MB")
+    yield figure("worker_memory_mb", ran.processes.worker_mb, "MB")
 
 
 def pairs_at(scale: str) -> Pairs:
@@ -122,28 +122,40 @@ class Ran:
     seconds: float
     exchange_bytes: int
     tasks: list[Task]
-    memory: Memory
+    cpu_seconds: float
+    processes: Processes
 
 
-class Memory(threading.Thread):
-    """Samples of the own memory (RssAnon) of the processes that this one has started."""
+class Processes(threading.Thread):
+    """Watches the processes that this one has started: Java, and Python where it is local.
+
+    total_mb, worker_mb: the greatest own memory (RssAnon) of all, and of one Python
+    """
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
-        self.total = self.worker = 0.0
+        self.total_mb = self.worker_mb = 0.0
+        self._seconds: dict[int, float] = {}
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(SAMPLE_SECONDS):
-            sizes = {}
-            for pid, name in descendants(os.getpid()):
-                try:
-                    sizes[pid] = (memory_mb(pid), name)
-                except (OSError, ValueError, IndexError):
-                    continue
-            workers = [size for size, name in sizes.values() if name != "java"]
-            self.total = max(self.total, sum(size for size, _ in sizes.values()))
-            self.worker = max([self.worker, *workers])
+            self.look()
+
+    def look(self) -> float:
+        """Takes a sample; returns the processor seconds of all until now."""
+        total = 0.0
+        for pid, name in descendants(os.getpid()):
+            try:
+                size = memory_mb(pid)
+                self._seconds[pid] = Process(pid).cpu_seconds()
+            except (OSError, ValueError, IndexError):
+                continue
+            total += size
+            if name != "java":
+                self.worker_mb = max(self.worker_mb, size)
+        self.total_mb = max(self.total_mb, total)
+        return sum(self._seconds.values())
 
     def stop(self) -> None:
         self._over.set()
@@ -176,8 +188,8 @@ def on_spark(pairs: Pairs, master: str, logs: Path, stages: Stages) -> Ran:
         "spark.eventLog.compress": "false",
         "spark.eventLog.rolling.enabled": "false",
     }
-    memory = Memory()
-    memory.start()
+    processes = Processes()
+    processes.start()
     watch = Stages("bench")
     with explained(master), ExitStack() as stack:
         with watch.stage("start Spark"):
@@ -186,15 +198,16 @@ def on_spark(pairs: Pairs, master: str, logs: Path, stages: Stages) -> Ran:
                 Exchange(running, folder_for(None, f"bench {os.getpid()}"))
             )
             try_out(running, exchange)
-        began = time.time()
+        began, cpu = time.time(), processes.look() + time.process_time()
         blocks = nearest_users(running, exchange, pairs, PARAMETERS, watch)
         with watch.stage("read"):
             found = list(blocks)
+        cpu = processes.look() + time.process_time() - cpu
         names = ("pairs", "products", "seconds")
         rows = running.read.parquet(exchange.uri("found")).select(*names).collect()
         local = Path(exchange.folder)
         exchange_bytes = sum(file.stat().st_size for file in local.rglob("*.parquet"))
-    memory.stop()
+    processes.stop()
     seconds = watch.seconds
     return Ran(
         found=found,
@@ -207,7 +220,8 @@ def on_spark(pairs: Pairs, master: str, logs: Path, stages: Stages) -> Ran:
         seconds=seconds["export"] + seconds["similarity"] + seconds["read"],
         exchange_bytes=exchange_bytes,
         tasks=tasks_of(logs, began),
-        memory=memory,
+        cpu_seconds=cpu,
+        processes=processes,
     )
 
 

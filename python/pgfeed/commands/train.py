@@ -1,9 +1,12 @@
 """pgfeed train: the jobs that compute, now; or the training from outside."""
 
 import json
+import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import click
@@ -113,8 +116,8 @@ def train_on_spark(
     dsn: str, master: str, exchange: str | None, settings: dict[str, str], stages: Stages
 ) -> None:
     """The training in this process, all but the similarity of users, which Spark computes."""
-    from functools import partial
-
+    # What stops a service; without this nobody would clear away after it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     from pgfeed.spark.session import SparkFailed, check, explained, is_local, session
     from pgfeed.training import train as train_model
 

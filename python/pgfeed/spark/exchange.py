@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import tempfile
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from pgfeed.spark.session import scratch_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,8 +50,8 @@ class Exchange:
 
     def put(self, name: str, table: pa.Table) -> None:
         """A Parquet file."""
-        with tempfile.TemporaryDirectory(prefix="pgfeed-spark-") as folder:
-            file = Path(folder) / "part.parquet"
+        with scratch_folder() as folder:
+            file = folder / "part.parquet"
             pq.write_table(table, file)
             self._files.copyFromLocalFile(
                 True, True, self._java.org.apache.hadoop.fs.Path(file.as_uri()), self._path(name)

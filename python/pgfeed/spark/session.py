@@ -57,10 +57,10 @@ def session(master: str, settings: Mapping[str, str] = {}) -> Iterator[SparkSess
     settings: of Spark, before ours
     """
     check(master)
-    with tempfile.TemporaryDirectory(prefix="pgfeed-spark-") as folder, explained(master):
+    with scratch_folder() as folder, explained(master):
         spark = _start(master, settings)
         try:
-            spark.sparkContext.addPyFile(str(package(Path(folder))))
+            spark.sparkContext.addPyFile(str(package(folder)))
             yield spark
         finally:
             # It may be what has failed.
@@ -122,6 +122,18 @@ def package(folder: Path) -> Path:
         for file in sorted(source.rglob("*.py")):
             archive.write(file, Path("pgfeed") / file.relative_to(source))
     return target
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder of this process alone; those of processes that were killed go."""
+    prefix = "pgfeed-spark-"
+    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        owner = left.name.removeprefix(prefix).split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{prefix}{os.getpid()}-") as folder:
+        yield Path(folder)
 
 
 @contextmanager
