@@ -195,7 +195,7 @@ def on_spark(pairs: Pairs, master: str, logs: Path, stages: Stages) -> Ran:
         with watch.stage("start Spark"):
             running = stack.enter_context(session(master, settings))
             exchange = stack.enter_context(
-                Exchange(running, folder_for(None, f"bench {os.getpid()}"))
+                Exchange(running, folder_for(None, f"dbname=bench-{os.getpid()}"))
             )
             try_out(running, exchange)
         began, cpu = time.time(), processes.look() + time.process_time()

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 import click
@@ -116,10 +115,11 @@ def train_on_spark(
     dsn: str, master: str, exchange: str | None, settings: dict[str, str], stages: Stages
 ) -> None:
     """The training in this process, all but the similarity of users, which Spark computes."""
-    # What stops a service; without this nobody would clear away after it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     from pgfeed.spark.session import SparkFailed, check, explained, is_local, session
     from pgfeed.training import train as train_model
+
+    # What stops a service; without this nobody would clear away after it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     try:
         check(master)
@@ -132,15 +132,17 @@ def train_on_spark(
         from pgfeed.spark.exchange import Exchange, folder_for
         from pgfeed.spark.similarity import SparkSimilarity, try_out
 
-        # What is wrong with Spark is told before anything is read or written.
-        with stages.stage("start Spark"):
-            started = ExitStack()
-            spark = started.enter_context(session(master, settings))
-        with started, explained(master):
-            folder = started.enter_context(Exchange(spark, folder_for(exchange, dsn)))
-            with stages.stage("try Spark out"):
-                try_out(spark, folder)
-            work = partial(train_model, similarity=SparkSimilarity(spark, folder))
+        with explained(master), ExitStack() as started:
+            with stages.stage("start Spark"):
+                spark = started.enter_context(session(master, settings))
+
+            # As a run, of which there is one at a time: the folder is its own.
+            def work(database: Any, as_of: str, stages: Stages) -> Any:
+                with Exchange(spark, folder_for(exchange, dsn)) as folder:
+                    with stages.stage("try Spark out"):
+                        try_out(spark, folder)
+                    return train_model(database, as_of, stages, SparkSimilarity(spark, folder))
+
             tell(run_outside(dsn, JOBS[0], work, stages), stages)
     except SparkFailed as error:
         raise click.ClickException(str(error)) from None

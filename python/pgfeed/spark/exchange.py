@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from psycopg.conninfo import conninfo_to_dict
 
 from pgfeed.spark.session import scratch_folder
 
@@ -61,12 +62,14 @@ class Exchange:
         return self._java.org.apache.hadoop.fs.Path(self.uri(name) if name else self.folder)
 
 
-def folder_for(base: str | None, database: str) -> str:
+def folder_for(base: str | None, dsn: str) -> str:
     """Where a database's trainings exchange files: always there, so that one finds what is left.
 
-    base: None for this machine's temporary folder; database: what no other one is called
+    base: None for this machine's temporary folder
     """
-    name = f"pgfeed-train-{os.getuid()}-{sha256(database.encode()).hexdigest()[:12]}"
+    parts = conninfo_to_dict(dsn)
+    database = [parts.get(name) for name in ("host", "hostaddr", "port", "dbname", "service")]
+    name = f"pgfeed-train-{os.getuid()}-{sha256(repr(database).encode()).hexdigest()[:12]}"
     if base is None:
         base = tempfile.gettempdir()
     if "://" not in base:

@@ -15,6 +15,8 @@ from pgfeed.similarity import is_kept
 
 # What the driver works through at once.
 PAIRS_PER_PIECE = 1 << 25
+# What a task sorts by listing: 200 MB.
+PAIRS_PER_SHARE = 1 << 21
 # Of each axis of the grid in which users are ordered: cells of 600 m.
 PLACE_BITS = 16
 
@@ -64,6 +66,7 @@ class Plan:
     lengths: (n_users,) float64 of the whole rows, whatever is left out
     pair_counts: (n_users,), user_counts: (n_listings,), of all pairs above 0
     blocks: (n_users,) int32, the block in which each user's neighbors are found
+    share_count: into how many shares the listings go; share s has those with listing % n = s
     products: multiplications of the whole
     """
 
@@ -74,6 +77,7 @@ class Plan:
     user_counts: np.ndarray
     blocks: np.ndarray
     block_count: int
+    share_count: int
     products: int
 
     def pieces(self, pairs_per_piece: int) -> Iterator[tuple[np.ndarray, ...]]:
@@ -122,6 +126,7 @@ def make_plan(
         user_counts,
         blocks,
         block_count,
+        max(1, least_blocks, -(-int(kept_counts.sum()) // PAIRS_PER_SHARE)),
         products,
     )
 

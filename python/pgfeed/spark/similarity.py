@@ -88,12 +88,13 @@ def nearest_users(
     parameters: SimilarityParameters,
     stages: Stages,
     products_per_block: int = PRODUCTS_PER_BLOCK,
+    blocks_a_processor: int = BLOCKS_A_PROCESSOR,
 ) -> Iterator[tuple[np.ndarray, Neighbors]]:
     """Blocks of users (rows, ascending) and their neighbors, as pgfeed.similarity finds them.
 
     Everything is computed when this returns; the iterator only reads it.
     """
-    least = BLOCKS_A_PROCESSOR * spark.sparkContext.defaultParallelism
+    least = blocks_a_processor * spark.sparkContext.defaultParallelism
     with stages.stage("export", len(pairs.users)) as advance:
         plan = make_plan(pairs, parameters, products_per_block, least)
         blocks = _export(exchange, plan, advance)
@@ -142,13 +143,12 @@ def _export(exchange: Exchange, plan: Plan, advance: Advance) -> set[int]:
 
 def _compute(spark: SparkSession, exchange: Exchange, plan: Plan) -> None:
     parameters = plan.parameters
-    # As many shares of the listings as blocks of users: then either's part is of the same size.
-    spark.conf.set("spark.sql.shuffle.partitions", plan.block_count)
+    spark.conf.set("spark.sql.shuffle.partitions", max(plan.block_count, plan.share_count))
     found = (
         spark.read.parquet(exchange.uri("pairs"))
-        .mapInArrow(work.share_out(plan.block_count), work.ddl(work.SHARES))
+        .mapInArrow(work.share_out(plan.share_count), work.ddl(work.SHARES))
         .groupBy("share")
-        .applyInArrow(work.columns_of(plan.block_count), work.ddl(work.COLUMNS))
+        .applyInArrow(work.columns_of(plan.share_count), work.ddl(work.COLUMNS))
         .groupBy("block")
         .applyInArrow(
             work.neighbors_of(parameters.neighbor_count, parameters.products_per_step),
