@@ -128,15 +128,20 @@ class Model:
         self.skipped_listings: set[int] = set()
         database.commit()
 
-    def write_neighbors(self, user_nos: np.ndarray, neighbors: Neighbors) -> None:
-        """user_nos: (n_users,) the users of the rows, ascending."""
-        counts = np.diff(neighbors.starts)
-        has_any = np.flatnonzero(counts)
-        for step in self._steps(has_any):
-            there = lock_those_there(self.database, "users", user_nos[step])
-            users = step[np.isin(user_nos[step], there)]
-            parts = neighbor_rows(self.model_id, user_nos, user_nos, users, neighbors)
-            self._load("user_neighbors", parts, len(users))
+    def write_neighbors(
+        self, user_nos: np.ndarray, sources: np.ndarray, neighbors: Neighbors
+    ) -> None:
+        """A part of the users.
+
+        user_nos: (n_users,) of all, ascending
+        sources: (n,) whose neighbors they are, positions in user_nos
+        """
+        source_nos = user_nos[sources]
+        for step in self._steps(np.flatnonzero(np.diff(neighbors.starts))):
+            there = lock_those_there(self.database, "users", source_nos[step])
+            rows = step[np.isin(source_nos[step], there)]
+            parts = neighbor_rows(self.model_id, source_nos, user_nos, rows, neighbors)
+            self._load("user_neighbors", parts, len(rows))
             self.database.commit()
 
     def write_listing_neighbors(

@@ -97,25 +97,49 @@ def leave_out(
     Rows keep their lengths: what is left out is a part of the user's history that matches
     nobody, so a cosine can only be smaller than the true one.
     """
+    if listing_user_limit is None and user_pair_minimum <= 1:
+        return matrix
     counts = np.diff(matrix.indptr)
-    kept = np.ones(matrix.nnz, bool)
-    if listing_user_limit is not None:
-        users = np.bincount(matrix.indices, minlength=matrix.shape[1])
-        kept &= users[matrix.indices] <= listing_user_limit
-    if user_pair_minimum > 1:
-        enough = (counts if pair_counts is None else pair_counts) >= user_pair_minimum
-        kept &= np.repeat(enough, counts)
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), counts)
+    kept = is_kept(
+        rows,
+        matrix.indices,
+        counts if pair_counts is None else pair_counts,
+        np.bincount(matrix.indices, minlength=matrix.shape[1]),
+        listing_user_limit,
+        user_pair_minimum,
+    )
     if kept.all():
         return matrix
 
     from scipy import sparse
 
-    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), counts)[kept]
+    rows = rows[kept]
     starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=matrix.shape[0]))])
     return sparse.csr_matrix(
         (matrix.data[kept], matrix.indices[kept], starts.astype(matrix.indptr.dtype)),
         shape=matrix.shape,
     )
+
+
+def is_kept(
+    users: np.ndarray,
+    listings: np.ndarray,
+    pair_counts: np.ndarray,
+    user_counts: np.ndarray,
+    listing_user_limit: int | None,
+    user_pair_minimum: int,
+) -> np.ndarray:
+    """(n_pairs,) bool: which pairs are neither too dear nor say too little.
+
+    pair_counts: (n_users,) pairs of each user; user_counts: (n_listings,) users of each listing
+    """
+    kept = np.ones(len(users), bool)
+    if listing_user_limit is not None:
+        kept &= user_counts[listings] <= listing_user_limit
+    if user_pair_minimum > 1:
+        kept &= pair_counts[users] >= user_pair_minimum
+    return kept
 
 
 def nearest_users(

@@ -8,7 +8,7 @@ killed at any point: the former model stays in force, and the next training swee
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -48,7 +48,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class _World:
+class World:
     """Everything that was read, of one moment."""
 
     settings: Settings
@@ -59,13 +59,19 @@ class _World:
     histories: Histories
 
 
+Advance = Callable[[float], object]
+
+
 class Stages(Protocol):
     """Announces the stages of the training; pgfeed.progress.Stages is one."""
 
     seconds: dict[str, float]
 
-    def stage(self, name: str) -> AbstractContextManager[object]:
-        """A stage; how long it took is in seconds[name] afterwards."""
+    def stage(self, name: str, total: float | None = None) -> AbstractContextManager[Advance]:
+        """A stage; how long it took is in seconds[name] afterwards.
+
+        Yields what tells it how much of `total` was done since.
+        """
 
 
 class Stopwatch:
@@ -75,16 +81,24 @@ class Stopwatch:
         self.seconds: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str, total: float | None = None) -> Iterator[Advance]:
         begun = time.monotonic()
-        yield
+        yield lambda amount: None
         self.seconds[name] = time.monotonic() - begun
 
 
-def train(database: Database, as_of: str, stages: Stages) -> Trained:
+# Parts of the users (rows, ascending) with their neighbors; each user with neighbors once.
+FoundNeighbors = Iterator[tuple[np.ndarray, Neighbors]]
+Similarity = Callable[[Database, World, Stages], FoundNeighbors]
+
+
+def train(
+    database: Database, as_of: str, stages: Stages, similarity: Similarity | None = None
+) -> Trained:
     """Trains and publishes a model.
 
     as_of: a timestamptz as text, 'now' for one; interactions after it are not seen
+    similarity: what finds similar users, similarity_here if nothing else
 
     Raises TimeoutError if the model could not be published, whatever the database raises,
     and what a cancel request raises at a tick. The former model then stays in force.
@@ -97,12 +111,13 @@ def train(database: Database, as_of: str, stages: Stages) -> Trained:
         delete_other_models(database, settings.rows_per_step)
         model = Model(database, settings.clock, settings.parameters, settings.rows_per_step)
 
-    with stages.stage("similarity"):
-        neighbors = _neighbors(database, world)
+    found = (similarity or similarity_here)(database, world, stages)
+    users_with_neighbors = 0
     with stages.stage("publish neighbors"):
-        model.write_neighbors(world.user_nos, neighbors)
-    users_with_neighbors = int(np.count_nonzero(np.diff(neighbors.starts)))
-    del neighbors
+        for users, neighbors in found:
+            model.write_neighbors(world.user_nos, users, neighbors)
+            users_with_neighbors += int(np.count_nonzero(np.diff(neighbors.starts)))
+            del neighbors
 
     with stages.stage("listing neighbors"):
         listings_with_neighbors = _write_listing_neighbors(database, model, world)
@@ -143,7 +158,7 @@ def train(database: Database, as_of: str, stages: Stages) -> Trained:
     return Trained(model.model_id, model.rows_written, details)
 
 
-def _read(database: Database, as_of: str) -> _World:
+def _read(database: Database, as_of: str) -> World:
     database.begin_snapshot()
     settings = read_settings(database, as_of)
     user_nos = read_eligible_users(database)
@@ -152,10 +167,17 @@ def _read(database: Database, as_of: str) -> _World:
     posters = read_posters(database)
     histories = read_histories(database, settings, user_nos, facts.listing_nos)
     database.commit()
-    return _World(settings, user_nos, facts, is_open, posters, histories)
+    return World(settings, user_nos, facts, is_open, posters, histories)
 
 
-def _neighbors(database: Database, world: _World) -> Neighbors:
+def similarity_here(database: Database, world: World, stages: Stages) -> FoundNeighbors:
+    """In this process, all at once."""
+    with stages.stage("similarity"):
+        neighbors = _neighbors(database, world)
+    return iter([(np.arange(len(world.user_nos)), neighbors)])
+
+
+def _neighbors(database: Database, world: World) -> Neighbors:
     import scipy.sparse  # noqa: F401  # Half a second by itself: ahead of the first step.
 
     database.tick()
@@ -178,7 +200,7 @@ def _neighbors(database: Database, world: _World) -> Neighbors:
     )
 
 
-def _write_listing_neighbors(database: Database, model: Model, world: _World) -> int:
+def _write_listing_neighbors(database: Database, model: Model, world: World) -> int:
     """Computes and writes in steps: all neighbors of all listings would not fit in memory."""
     histories, settings = world.histories, world.settings
     parameters = _of(ItemParameters, settings)
@@ -222,7 +244,7 @@ def _listing_vectors(
 
 
 def _write_user_vectors(
-    database: Database, model: Model, world: _World, vectors: np.ndarray
+    database: Database, model: Model, world: World, vectors: np.ndarray
 ) -> None:
     from scipy import sparse
 

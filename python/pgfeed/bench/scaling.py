@@ -71,6 +71,11 @@ def world_of(users: int) -> synth.World:
 
 def matrix_of(world: synth.World) -> sparse.csr_matrix:
     """What a training at the world's end would multiply with itself."""
+    return interest_matrix(*pairs_of(world), (len(world.users), len(world.listings)))
+
+
+def pairs_of(world: synth.World) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """users, listings and interest as a training at the world's end would read them."""
     events = world.events
     shape = (len(world.users), len(world.listings))
     pairs = events.user.astype(np.int64) * shape[1] + events.listing
@@ -85,9 +90,7 @@ def matrix_of(world: synth.World) -> sparse.csr_matrix:
     last = np.maximum.reduceat(events.created_at[order], starts)
     interest[is_dismissed | (last <= world.until - WINDOW_DAYS * DAY)] = 0
     pair = pairs[starts]
-    return interest_matrix(
-        (pair // shape[1]).astype(np.int32), (pair % shape[1]).astype(np.int32), interest, shape
-    )
+    return (pair // shape[1]).astype(np.int32), (pair % shape[1]).astype(np.int32), interest
 
 
 def scaling(repository: Path, sets: tuple[Path, ...], stages: Stages) -> None:

@@ -19,7 +19,7 @@ from pgfeed.bench.server import memory_mb
 from pgfeed.outside import OutsideDatabase
 from pgfeed.reading import read_eligible_users, read_histories, read_settings
 from pgfeed.similarity import interest_matrix, nearest_users
-from pgfeed.training import Stopwatch
+from pgfeed.training import Advance, Stopwatch
 from pgfeed.training import train as train_model
 
 SAMPLE_SECONDS = 0.05
@@ -232,11 +232,11 @@ class WatchedStages(Stopwatch):
         self.longest_cpu: dict[str, float] = {}
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str, total: float | None = None) -> Iterator[Advance]:
         self.database.tick()
         self.database.longest = self.database.longest_cpu = 0.0
-        with super().stage(name):
-            yield
+        with super().stage(name, total) as advance:
+            yield advance
         self.database.tick()
         self.longest[name] = self.database.longest
         self.longest_cpu[name] = self.database.longest_cpu

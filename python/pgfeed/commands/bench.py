@@ -45,6 +45,12 @@ SCALES = ("tiny", "small", "medium")
     help="Only reads, lag and failover with standbys, and pgbouncer.",
 )
 @click.option(
+    "--spark",
+    "is_spark",
+    is_flag=True,
+    help="Only the similarity of users on Spark, local[2], beside the local engine.",
+)
+@click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -60,6 +66,7 @@ def bench(
     is_scaling: bool,
     is_cache: bool,
     is_replicas: bool,
+    is_spark: bool,
     data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -94,6 +101,12 @@ def bench(
         from pgfeed.bench import replicas
 
         for figure in replicas.measure(repository, homes, scale, home, stages):
+            click.echo(figure.line())
+        return
+    if is_spark:
+        from pgfeed.bench.spark import spark
+
+        for figure in spark(scale, "local[2]", stages):
             click.echo(figure.line())
         return
     figures = []

@@ -1,8 +1,11 @@
 """pgfeed train: the jobs that compute, now; or the training from outside."""
 
 import json
+import signal
+import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import click
@@ -105,7 +108,48 @@ def train_outside(dsn: str, stages: Stages) -> None:
     """The training in this process."""
     from pgfeed.training import train as train_model
 
-    trained = run_outside(dsn, JOBS[0], train_model, stages)
+    tell(run_outside(dsn, JOBS[0], train_model, stages), stages)
+
+
+def train_on_spark(
+    dsn: str, master: str, exchange: str | None, settings: dict[str, str], stages: Stages
+) -> None:
+    """The training in this process, all but the similarity of users, which Spark computes."""
+    from pgfeed.spark.session import SparkFailed, check, explained, is_local, session
+    from pgfeed.training import train as train_model
+
+    # What stops a service; without this nobody would clear away after it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+
+    try:
+        check(master)
+        if exchange is None and not is_local(master):
+            raise SparkFailed(
+                f"the executors of {master} need a folder that they and this machine share:"
+                " say --exchange"
+            )
+        # Only now: it needs what check has found.
+        from pgfeed.spark.exchange import Exchange, folder_for
+        from pgfeed.spark.similarity import SparkSimilarity, try_out
+
+        with explained(master), ExitStack() as started:
+            with stages.stage("start Spark"):
+                spark = started.enter_context(session(master, settings))
+
+            # As a run, of which there is one at a time: the folder is its own.
+            def work(database: Any, as_of: str, stages: Stages) -> Any:
+                with Exchange(spark, folder_for(exchange, dsn)) as folder:
+                    with stages.stage("try Spark out"):
+                        try_out(spark, folder)
+                    return train_model(database, as_of, stages, SparkSimilarity(spark, folder))
+
+            tell(run_outside(dsn, JOBS[0], work, stages), stages)
+    except SparkFailed as error:
+        raise click.ClickException(str(error)) from None
+
+
+def tell(trained: Any, stages: Stages) -> None:
+    """What a training outside has done."""
     click.echo(
         f"train: model {trained.model_id} of {trained.details['users']:,} users and"
         f" {trained.details['listings']:,} listings in {sum(stages.seconds.values()):.1f} s"
@@ -131,17 +175,49 @@ def has_python(dsn: str) -> bool:
 @click.command()
 @click.option("--dsn", default="", help="Train in this process, on the database of this DSN.")
 @click.option("--update", is_flag=True, help="Only users whom the model does not know yet.")
-def train(dsn: str, update: bool) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(("local", "spark")),
+    default="local",
+    show_default=True,
+    help="What multiplies users with users; spark needs --dsn, pyspark and Java 17.",
+)
+@click.option("--master", default="local[*]", show_default=True, help="Spark's master.")
+@click.option(
+    "--exchange",
+    help="A folder or URI that this machine and all executors share; needed beyond local[…].",
+)
+@click.option("--conf", "settings", multiple=True, help="A setting of Spark, name=value.")
+def train(
+    dsn: str,
+    update: bool,
+    engine: str,
+    master: str,
+    exchange: str | None,
+    settings: tuple[str, ...],
+) -> None:
     """Run the training and the refreshing jobs now, in the server.
 
     With --dsn only the training, in this process: for a server without Python, and to spare
     the server's processors. With --update only jobs.update_models, here or there. The PG…
     variables name the database otherwise. When it fails or is stopped, the former model
     stays in force.
+
+    With --engine spark the similarity of users is computed by Spark: see docs/dba/spark.md.
     """
     stages = Stages("train")
+    is_on_spark = engine == "spark"
+    if is_on_spark and (update or not dsn):
+        raise click.UsageError("--engine spark trains outside the server: say --dsn, no --update")
+    if not is_on_spark and (exchange or settings):
+        raise click.UsageError("--exchange and --conf are for --engine spark")
+    if unclear := [setting for setting in settings if "=" not in setting]:
+        raise click.UsageError(f"--conf {unclear[0]}: a setting is name=value")
     try:
-        if dsn or not has_python(dsn):
+        if is_on_spark:
+            pairs = dict(setting.split("=", 1) for setting in settings)
+            train_on_spark(dsn, master, exchange, pairs, stages)
+        elif dsn or not has_python(dsn):
             (update_outside if update else train_outside)(dsn, stages)
             if not dsn and not update:
                 train_inside(stages, JOBS[1:])
