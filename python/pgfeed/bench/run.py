@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pgfeed.bench import feeds, ingest, service, training
+from pgfeed.bench import feeds, ingest, requests, service, training
 from pgfeed.bench.catalogue import read_catalogue
 from pgfeed.bench.feeds import Bench, Sizes
 from pgfeed.bench.figures import Figure
@@ -17,7 +17,14 @@ from pgfeed.progress import Stages
 
 SIZES = {
     "tiny": Sizes(
-        reference=3, plain=5, cold=2, gateway=5, requests=10, ingest_seconds=1, ingest_rounds=1
+        reference=3,
+        plain=5,
+        cold=2,
+        gateway=5,
+        requests=10,
+        ingest_seconds=1,
+        ingest_rounds=1,
+        request_seconds=1,
     ),
     "small": Sizes(reference=12, plain=40),
     "medium": Sizes(reference=6, plain=20),
@@ -30,6 +37,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "gateway": service.gateway_overhead,
     "queries": service.queries,
     "connections": service.many_connections,
+    "requests": requests.requests,
     "fold": service.fold,
     "ingest": ingest.ingest,
     "train": training.train,
