@@ -78,6 +78,16 @@ reach as (
     group by a.user_uid
 ),
 
+nearby as (
+    select
+        d.km,
+        bool_or(o.region <> a.region) as is_across
+    from (select * from homes order by md5(user_uid::text) limit 500) as a
+    cross join (values (25), (50)) as d (km)
+    left join offers as o on st_dwithin(o.location, a.location, d.km * 1000, false)
+    group by d.km, a.user_no
+),
+
 pairs as (
     select
         s.user_no,
@@ -122,6 +132,10 @@ select
         from offers) as listings_remote,
     (select round(100.0 * count(*) filter (where abroad > 0) / nullif(count(*), 0), 2)
         from reach) as circles_across_a_border,
+    (select round(100.0 * count(*) filter (where is_across) / count(*), 2)
+        from nearby where km = 25) as circles_of_25_km_across,
+    (select round(100.0 * count(*) filter (where is_across) / count(*), 2)
+        from nearby where km = 50) as circles_of_50_km_across,
     (select round(100.0 * sum(abroad) / nullif(sum(listings), 0), 2)
         from reach) as listings_in_reach_abroad,
     (select round(100.0 * count(*) filter (where is_abroad) / nullif(count(*), 0), 2)
