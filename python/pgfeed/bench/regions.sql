@@ -1,7 +1,7 @@
 -- What would cross a border if users and listings were split into so many regions by place.
 --
--- Regions are clusters of users' places (k-means on the sphere); a listing belongs to the region
--- whose center is nearest. One row; percentages of what is named. Changes nothing.
+-- Regions are clusters of users' places (k-means in space); whoever and whatever has a place belongs
+-- to the region whose center is nearest. One row; percentages of what is named. Changes nothing.
 --
 -- Usage       bin/psql -v regions=4 -f python/pgfeed/bench/regions.sql
 -- Calls       api.get_feed, for 200 users
@@ -23,12 +23,24 @@ create function pg_temp.space(place geography) returns geometry language sql imm
 $$;
 
 create temp table places as
-select user_uid, user_no, location, pg_temp.space(location) as place
+select
+    user_uid,
+    user_no,
+    location,
+    pg_temp.space(location) as place,
+    count(*) over (
+        partition by floor(st_x(location::geometry)), floor(st_y(location::geometry))
+    ) as users_in_degree
 from feed.users where location is not null;
 
 create temp table centers as
 select c.region, st_makepoint(avg(st_x(c.place)), avg(st_y(c.place)), avg(st_z(c.place))) as center
-from (select place, st_clusterkmeans(place, :regions) over () as region from places) as c
+from (
+    select place, st_clusterkmeans(place, :regions) over (order by user_uid) as region
+    from places
+    -- A few in the middle of nowhere would be a region of their own.
+    where 1000 * users_in_degree > (select count(*) from places)
+) as c
 group by c.region;
 
 create temp table homes as

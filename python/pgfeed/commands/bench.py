@@ -33,6 +33,12 @@ SCALES = ("tiny", "small", "medium")
     help="Only the plot of training by users, and what leaving things out is worth.",
 )
 @click.option(
+    "--steps",
+    "is_steps",
+    is_flag=True,
+    help="Only the tables and the plot of docs/dba/scaling.md, from figures that are there.",
+)
+@click.option(
     "--data",
     multiple=True,
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -46,6 +52,7 @@ def bench(
     document: bool,
     is_plot: bool,
     is_scaling: bool,
+    is_steps: bool,
     data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -71,6 +78,11 @@ def bench(
         from pgfeed.bench.scaling import scaling
 
         scaling(repository, data, stages)
+        return
+    if is_steps:
+        from pgfeed.bench.steps import write
+
+        write(repository)
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):
