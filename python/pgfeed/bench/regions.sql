@@ -130,23 +130,23 @@ near_listings as (
 
 select
     :regions as regions,
-    (select round(100.0 * max(c.n) / sum(c.n), 1) from (
+    (select round(100.0 * max(c.n) / nullif(sum(c.n), 0), 1) from (
         select count(*) as n from homes group by region
     ) as c) as users_in_the_largest,
-    (select round(100.0 * max(c.n) / sum(c.n), 1) from (
+    (select round(100.0 * max(c.n) / nullif(sum(c.n), 0), 1) from (
         select count(*) as n from offers where region is not null group by region
     ) as c) as listings_in_the_largest,
-    (select round(100.0 * count(*) filter (where location is null) / count(*), 1)
+    (select round(100.0 * count(*) filter (where location is null) / nullif(count(*), 0), 1)
         from feed.users) as users_without_place,
-    (select round(100.0 * count(*) filter (where max_distance is null) / count(*), 1)
+    (select round(100.0 * count(*) filter (where max_distance is null) / nullif(count(*), 0), 1)
         from homes) as users_without_limit,
-    (select round(100.0 * count(*) filter (where region is null) / count(*), 1)
+    (select round(100.0 * count(*) filter (where region is null) / nullif(count(*), 0), 1)
         from offers) as listings_remote,
     (select round(100.0 * count(*) filter (where abroad > 0) / nullif(count(*), 0), 2)
         from reach) as circles_across_a_border,
-    (select round(100.0 * count(*) filter (where is_across) / count(*), 2)
+    (select round(100.0 * count(*) filter (where is_across) / nullif(count(*), 0), 2)
         from nearby where km = 25) as circles_of_25_km_across,
-    (select round(100.0 * count(*) filter (where is_across) / count(*), 2)
+    (select round(100.0 * count(*) filter (where is_across) / nullif(count(*), 0), 2)
         from nearby where km = 50) as circles_of_50_km_across,
     (select round(100.0 * sum(abroad) / nullif(sum(listings), 0), 2)
         from reach) as listings_in_reach_abroad,
@@ -155,11 +155,11 @@ select
     (select round(100.0 * count(*) filter (where f.is_abroad) / nullif(count(*), 0), 2) from (
         select bool_or(is_abroad) as is_abroad from shown group by user_uid
     ) as f) as feeds_with_rows_abroad,
-    (select round(100.0 * count(*) filter (where is_abroad) / count(*), 2)
+    (select round(100.0 * count(*) filter (where is_abroad) / nullif(count(*), 0), 2)
         from pairs) as pairs_abroad,
-    (select round(100.0 * count(*) filter (where there is null) / count(*), 2)
+    (select round(100.0 * count(*) filter (where there is null) / nullif(count(*), 0), 2)
         from pairs) as pairs_with_remote,
-    (select round(100.0 * count(*) filter (where c.is_abroad) / count(*), 2) from (
+    (select round(100.0 * count(*) filter (where c.is_abroad) / nullif(count(*), 0), 2) from (
         select bool_or(is_abroad) as is_abroad from pairs group by user_no
     ) as c) as users_with_pairs_abroad,
     (select round(100.0 * count(*) filter (where is_abroad) / nullif(count(*), 0), 2)
