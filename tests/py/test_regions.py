@@ -191,9 +191,7 @@ def test_what_is_done_at_home_counts_as_in_the_whole(split: Split) -> None:
                     connection.execute(
                         "select api.track_interaction(%s, 'dismiss')", (before[user.uid][0][0],)
                     )
-                connection.execute(
-                    """set local request.jwt.claims = '{"role": "service_role"}'"""
-                )
+                connection.execute("""set local request.jwt.claims = '{"role": "service_role"}'""")
                 found = {user.uid: feed(connection, user, 50, split.as_of) for user in inside}
             if connection is whole:
                 expected = found

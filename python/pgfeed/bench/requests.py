@@ -41,9 +41,7 @@ def requests(bench: Bench) -> Iterator[Figure]:
                     "requests/s",
                 )
                 for name in ("p50", "p99"):
-                    yield bench.figure(
-                        f"gateway_feeds_{name}_ms_{connections}", answer[name], "ms"
-                    )
+                    yield bench.figure(f"gateway_feeds_{name}_ms_{connections}", answer[name], "ms")
                 advance(1)
 
 

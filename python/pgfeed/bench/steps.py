@@ -369,9 +369,7 @@ def path_table(costs: Costs) -> str:
 def measured_table(figures: list[Figure]) -> str:
     """The lines that there are, in the order of SCALING_LINES; others after them."""
     order = list(SCALING_LINES)
-    figures = sorted(
-        figures, key=lambda f: order.index(f.name) if f.name in order else len(order)
-    )
+    figures = sorted(figures, key=lambda f: order.index(f.name) if f.name in order else len(order))
     rows = [
         f"| `{f.name}` | {SCALING_LINES.get(f.name, '')} | {f.scale} |"
         f" {number(f.value)} {f.unit} | {number(f.baseline)} | {number(f.ratio)} |"
