@@ -70,6 +70,11 @@ scaling: ## [DATA="dir dir"]: the plot of training by users, and what may be lef
 	@"$(B)/install" --quiet
 	@"$(B)/pgfeed" bench --scaling $${DATA:+$$(printf ' --data %s' $$DATA)}
 
+.PHONY: steps
+steps: ## what each step past one machine carries, from the figures in docs/benchmarks/
+	@"$(B)/install" --quiet
+	@"$(B)/pgfeed" bench --steps
+
 .PHONY: docs
 docs: up ## write the pages of docs/ that come from the database's comments
 	@"$(B)/pgfeed" docs

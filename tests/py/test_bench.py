@@ -37,6 +37,8 @@ ALONE = {
     "backend_memory_mb",
     "feed_throughput_1",
     "feed_throughput_8",
+    "gateway_feeds_per_s_1",
+    "gateway_feeds_p99_ms_16",
     "feed_mix_p50_ms",
     "feed_brand_new_p99_ms",
     "feed_during_fold_p99_ms",

@@ -59,6 +59,7 @@ class Sizes:
     requests: int = 100
     ingest_seconds: int = 5
     ingest_rounds: int = 3
+    request_seconds: int = 10
 
 
 @dataclass

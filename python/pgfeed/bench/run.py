@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from pgfeed.bench import cache, engines, feeds, ingest, service, training
+from pgfeed.bench import cache, engines, feeds, ingest, replicas, requests, service, training
 from pgfeed.bench.catalogue import read_catalogue
 from pgfeed.bench.feeds import Bench, Sizes
 from pgfeed.bench.figures import Figure
@@ -17,7 +17,14 @@ from pgfeed.progress import Stages
 
 SIZES = {
     "tiny": Sizes(
-        reference=3, plain=5, cold=2, gateway=5, requests=10, ingest_seconds=1, ingest_rounds=1
+        reference=3,
+        plain=5,
+        cold=2,
+        gateway=5,
+        requests=10,
+        ingest_seconds=1,
+        ingest_rounds=1,
+        request_seconds=1,
     ),
     "small": Sizes(reference=12, plain=40),
     "medium": Sizes(reference=6, plain=20),
@@ -30,6 +37,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "gateway": service.gateway_overhead,
     "queries": service.queries,
     "connections": service.many_connections,
+    "requests": requests.requests,
     "fold": service.fold,
     "ingest": ingest.ingest,
     "train": training.train,
@@ -38,11 +46,16 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "sql": feeds.against_plain_sql,
 }
 
-# Not of every run.
-ON_REQUEST: dict[str, Callable[[Bench], Iterator[Figure]]] = {"engines": engines.engines}
+# Not of every run: they switch the instance over, and back.
+ON_REQUEST: dict[str, Callable[[Bench], Iterator[Figure]]] = {
+    "engines": engines.engines,
+    "cache": cache.cache,
+}
+# These kill servers as well, and with them whoever keeps the schedule from running.
+LAST: dict[str, Callable[[Bench], Iterator[Figure]]] = {"replicas": replicas.replicas}
 
 # Parts that ask no feeds: by themselves they need not wait for the choice of users.
-WITHOUT_USERS = {"train"}
+WITHOUT_USERS = {"train", "replicas"}
 
 
 def measure(
@@ -55,7 +68,7 @@ def measure(
     stages: Stages,
 ) -> Iterator[Figure]:
     """The figures of a scale, as they come."""
-    known = (*PARTS, *ON_REQUEST, "growth")
+    known = (*PARTS, *ON_REQUEST, *LAST, "growth")
     unknown = set(only) - set(known)
     if unknown:
         raise click.ClickException(
@@ -77,16 +90,9 @@ def measure(
         small = Server(repository, homes / "bench-small")
         if scale == "medium" and (not only or "growth" in only) and (small.home / "env").exists():
             yield from growth(bench, small)
-
-
-def measure_cache(
-    repository: Path, homes: Path, scale: str, home: Path | None, stages: Stages
-) -> Iterator[Figure]:
-    """The figures of the gateway's cache, which needs settings of its own."""
-    server = Server(repository, home or homes / f"bench-{scale}")
-    start(server, scale, is_own=home is None, rebuild=False, stages=stages)
-    with server.without_schedule():
-        yield from cache.measure(prepare(server, scale, stages))
+    for name, part in LAST.items():
+        if name in only:
+            yield from part(bench)
 
 
 def start(server: Server, scale: str, is_own: bool, rebuild: bool, stages: Stages) -> None:

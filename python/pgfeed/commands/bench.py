@@ -33,22 +33,16 @@ SCALES = ("tiny", "small", "medium")
     help="Only the plot of training by users, and what leaving things out is worth.",
 )
 @click.option(
-    "--cache",
-    "is_cache",
-    is_flag=True,
-    help="Only the gateway's cache: hits, memory, a killed Redis. Two minutes; needs wrk.",
-)
-@click.option(
-    "--replicas",
-    "is_replicas",
-    is_flag=True,
-    help="Only reads, lag and failover with standbys, and pgbouncer.",
-)
-@click.option(
     "--spark",
     "is_spark",
     is_flag=True,
     help="Only the similarity of users on Spark, local[2], beside the local engine.",
+)
+@click.option(
+    "--steps",
+    "is_steps",
+    is_flag=True,
+    help="Only the tables and the plot of docs/dba/scaling.md, from figures that are there.",
 )
 @click.option(
     "--data",
@@ -56,7 +50,7 @@ SCALES = ("tiny", "small", "medium")
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="With --scaling: measure leaving out on this set, too.",
 )
-@click.option("--only", multiple=True, help="Only these parts; see pgfeed.bench.run.PARTS.")
+@click.option("--only", multiple=True, help="Only these parts; some run only so. A wrong name lists them.")
 def bench(
     scale: str,
     home: Path | None,
@@ -64,9 +58,8 @@ def bench(
     document: bool,
     is_plot: bool,
     is_scaling: bool,
-    is_cache: bool,
-    is_replicas: bool,
     is_spark: bool,
+    is_steps: bool,
     data: tuple[Path, ...],
     only: tuple[str, ...],
 ) -> None:
@@ -78,7 +71,7 @@ def bench(
     # As the server has it. Before numpy is imported: the baseline's kernel is not to be helped by
     # threads that a backend does not have, nor hindered by theirs.
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    from pgfeed.bench.run import measure, measure_cache
+    from pgfeed.bench.run import measure
 
     repository = Path(os.environ["PGFEED_REPOSITORY"])
     homes = Path(os.environ["PGFEED_HOME"])
@@ -93,21 +86,16 @@ def bench(
 
         scaling(repository, data, stages)
         return
-    if is_cache:
-        for figure in measure_cache(repository, homes, scale, home, stages):
-            click.echo(figure.line())
-        return
-    if is_replicas:
-        from pgfeed.bench import replicas
-
-        for figure in replicas.measure(repository, homes, scale, home, stages):
-            click.echo(figure.line())
-        return
     if is_spark:
         from pgfeed.bench.spark import spark
 
         for figure in spark(scale, "local[2]", stages):
             click.echo(figure.line())
+        return
+    if is_steps:
+        from pgfeed.bench.steps import write
+
+        write(repository)
         return
     figures = []
     for figure in measure(repository, homes, scale, home, rebuild, only, stages):
