@@ -1,13 +1,12 @@
 """The gateway's cache: a hit beside a miss, requests with and without it, memory, and its loss.
 
-Its own command, `pgfeed bench --cache`: the gateway is switched over, and Redis is killed.
+`pgfeed bench --only cache`: the gateway is switched over, and Redis is killed.
 """
 
 from __future__ import annotations
 
 import http.client
 import itertools
-import json
 import os
 import random
 import re
@@ -17,7 +16,6 @@ import subprocess
 import tempfile
 import threading
 import time
-import urllib.parse
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +26,7 @@ from uuid import UUID, uuid4
 
 import click
 
+from pgfeed.bench.client import Answer, Client
 from pgfeed.bench.feeds import WANTED, Bench, timed
 from pgfeed.bench.figures import Figure, median, percentile
 from pgfeed.bench.server import Server
@@ -56,29 +55,15 @@ end
 """
 
 
-class Client:
-    """One kept connection to the gateway, as any user."""
+def feed(client: Client, user: UUID, **headers: str) -> Answer:
+    return client.ask(
+        user, "GET", f"/api/v1/feed?limit={WANTED}", **{"Accept-Encoding": "gzip"} | headers
+    )
 
-    def __init__(self, server: Server, tokens: dict[UUID, str]) -> None:
-        parts = urllib.parse.urlsplit(server.url)
-        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
-        self.tokens = tokens
 
-    def ask(
-        self, method: str, user_uid: UUID, path: str, body: object = None, **headers: str
-    ) -> tuple[int, str, bytes]:
-        """Status, what the cache said, and the body."""
-        headers = {
-            "Authorization": f"Bearer {self.tokens[user_uid]}",
-            "Accept-Encoding": "gzip",
-            "Content-Type": "application/json",
-        } | headers
-        self.connection.request(method, path, body and json.dumps(body), headers)
-        answer = self.connection.getresponse()
-        return answer.status, answer.headers.get("Cache-Status", ""), answer.read()
-
-    def feed(self, user_uid: UUID, **headers: str) -> tuple[int, str, bytes]:
-        return self.ask("GET", user_uid, f"/api/v1/feed?limit={WANTED}", **headers)
+def state_of(answer: Answer) -> str:
+    """What the cache says: hit, or why not."""
+    return answer.headers.get("Cache-Status", "").removeprefix("pgfeed; ").split(";")[0]
 
 
 def redis(server: Server, *words: str) -> str:
@@ -92,7 +77,7 @@ def used_memory(server: Server) -> int:
 
 
 @contextmanager
-def cache(server: Server) -> Iterator[None]:
+def switched_on(server: Server) -> Iterator[None]:
     """The gateway with the cache; without it in the end."""
     server.settings["PGFEED_CACHE"] = "on"
     server.bin("up", "--no-deploy")
@@ -103,7 +88,7 @@ def cache(server: Server) -> Iterator[None]:
         server.bin("up", "--no-deploy")
 
 
-def measure(bench: Bench) -> Iterator[Figure]:
+def cache(bench: Bench) -> Iterator[Figure]:
     """Every figure, without the cache and with it."""
     if shutil.which("wrk") is None:
         raise click.ClickException("there is no wrk: apt-get install wrk")
@@ -120,16 +105,13 @@ def measure(bench: Bench) -> Iterator[Figure]:
             (VIEWED,),
         )
         bench.notes["viewed"] = [row[0] for row in rows]
-    everybody = {*crowd, *bench.askers["mix"][:WARM]}
-    tokens = {user: signed_token(server.secret, str(user)) for user in everybody}
-
-    fill(bench, tokens)
-    without = requests_per_second(bench, tokens)
-    mix_without = mix(bench, crowd, tokens)
-    with cache(server):
-        yield from latency(bench, tokens)
-        yield from memory(bench, tokens)
-        with_cache = requests_per_second(bench, tokens)
+    fill(bench)
+    without = requests_per_second(bench)
+    mix_without = mix(bench, crowd)
+    with switched_on(server):
+        yield from latency(bench)
+        yield from memory(bench)
+        with_cache = requests_per_second(bench)
         yield bench.figure(
             "cache_requests_per_s",
             with_cache,
@@ -138,7 +120,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             ratio=with_cache / without,
         )
         redis(server, "flushall")
-        mixed = mix(bench, crowd, tokens)
+        mixed = mix(bench, crowd)
         yield bench.figure("cache_hit_ratio", mixed.hit_ratio, f"of {mixed.reads} reads")
         yield bench.figure(
             "cache_mix_requests_per_s",
@@ -147,31 +129,31 @@ def measure(bench: Bench) -> Iterator[Figure]:
             baseline=mix_without.per_second,
             ratio=mixed.per_second / mix_without.per_second,
         )
-        yield from killed(bench, crowd, tokens)
+        yield from killed(bench, crowd)
 
 
-def fill(bench: Bench, tokens: dict[UUID, str]) -> None:
+def fill(bench: Bench) -> None:
     """Asks for everybody's feed of the warm users once."""
-    client = Client(bench.server, tokens)
+    client = Client(bench.server.url, bench.server.secret)
     for user in bench.askers["mix"][:WARM]:
-        client.feed(user)
+        feed(client, user)
 
 
-def latency(bench: Bench, tokens: dict[UUID, str]) -> Iterator[Figure]:
+def latency(bench: Bench) -> Iterator[Figure]:
     """One client; each user's feed past the cache and from it, in turns."""
-    client = Client(bench.server, tokens)
+    client = Client(bench.server.url, bench.server.secret)
     users = bench.askers["mix"][:WARM]
     hits, misses = [], []
     with bench.stages.stage("hits and misses", len(users)) as advance:
         for user in users:
-            past_it = partial(client.feed, user, **{"Cache-Control": "no-cache"})
+            past_it = partial(feed, client, user, **{"Cache-Control": "no-cache"})
             misses.append(timed(past_it)[0])
             # It is stored while the client reads.
-            while "hit" not in client.feed(user)[1]:
+            while state_of(feed(client, user)) != "hit":
                 time.sleep(0.001)
             for _ in range(3):
-                took, (_, state, _) = timed(partial(client.feed, user))
-                if "hit" in state:
+                took, answer = timed(partial(feed, client, user))
+                if state_of(answer) == "hit":
                     hits.append(took)
             advance(1)
     for name, share in (("p50", 0.5), ("p99", 0.99)):
@@ -185,27 +167,29 @@ def latency(bench: Bench, tokens: dict[UUID, str]) -> Iterator[Figure]:
         )
 
 
-def memory(bench: Bench, tokens: dict[UUID, str]) -> Iterator[Figure]:
+def memory(bench: Bench) -> Iterator[Figure]:
     """Of Redis, for a user with one feed of 50; the baseline is the feed as JSON."""
     server = bench.server
     redis(server, "flushall")
     before = used_memory(server)
-    fill(bench, tokens)
+    fill(bench)
     time.sleep(0.5)
     count = sum(line.startswith("pgfeed:user:") for line in redis(server, "keys", "*").split())
     each = (used_memory(server) - before) / count
-    client = Client(server, tokens)
+    client = Client(server.url, server.secret)
     plain = {"Accept-Encoding": "identity"}
-    sizes = [len(client.feed(user, **plain)[2]) for user in bench.askers["mix"][:WARM]]
+    sizes = [len(feed(client, user, **plain).body) for user in bench.askers["mix"][:WARM]]
     as_json = sum(sizes) / len(sizes)
     yield bench.figure(
         "cache_bytes_per_user", each, "bytes", baseline=as_json, ratio=as_json / each
     )
 
 
-def requests_per_second(bench: Bench, tokens: dict[UUID, str]) -> float:
+def requests_per_second(bench: Bench) -> float:
     """wrk with eight connections, the warm users in turns."""
-    users = ", ".join(f'"{tokens[user]}"' for user in bench.askers["mix"][:WARM])
+    secret = bench.server.secret
+    tokens = [signed_token(secret, str(user)) for user in bench.askers["mix"][:WARM]]
+    users = ", ".join(f'"{token}"' for token in tokens)
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(WRK % (users, WANTED))
         script.flush()
@@ -243,7 +227,6 @@ class Mix:
 def mix(
     bench: Bench,
     crowd: list[UUID],
-    tokens: dict[UUID, str],
     meanwhile: Callable[[], None] = lambda: time.sleep(SECONDS),
 ) -> Mix:
     """Feeds and writes, nine to one, of users some of whom come much more often than others.
@@ -256,25 +239,25 @@ def mix(
 
     def work(number: int) -> None:
         chance = random.Random(number)
-        client = Client(bench.server, tokens)
+        client = Client(bench.server.url, bench.server.secret)
         events: dict[UUID, str] = {}
         while not is_over.is_set():
             try:
                 (user,) = chance.choices(crowd, cum_weights=weights)
                 if chance.random() < 1 / (READS_A_WRITE + 1):
                     listing = chance.choice(bench.notes["viewed"])
-                    status, body = write(client, user, listing, events)
+                    answer = write(client, user, listing, events)
                     seen.writes += 1
                 else:
-                    status, told, body = client.feed(user)
-                    seen.states[told.removeprefix("pgfeed; ").split(";")[0]] += 1
-                if status != 200:
-                    seen.errors.append(f"{status} {body[:200]!r}")
+                    answer = feed(client, user)
+                    seen.states[state_of(answer)] += 1
+                if answer.status != 200:
+                    seen.errors.append(f"{answer.status} {answer.body[:200]!r}")
             except (OSError, http.client.HTTPException) as error:
                 seen.errors.append(repr(error))
-                client = Client(bench.server, tokens)
+                client = Client(bench.server.url, bench.server.secret)
         for user, event in events.items():
-            client.ask("DELETE", user, f"/api/v1/feed/interactions/{event}")
+            client.ask(user, "DELETE", f"/api/v1/feed/interactions/{event}")
 
     started = time.perf_counter()
     with (
@@ -292,20 +275,16 @@ def mix(
     return seen
 
 
-def write(client: Client, user: UUID, listing: UUID, events: dict[UUID, str]) -> tuple[int, bytes]:
+def write(client: Client, user: UUID, listing: UUID, events: dict[UUID, str]) -> Answer:
     """The user views a listing, or takes back the view that this client has sent before."""
     if user in events:
-        path = f"/api/v1/feed/interactions/{events.pop(user)}"
-        status, _, body = client.ask("DELETE", user, path)
-        return status, body
-    event = str(uuid4())
-    path = f"/api/v1/feed/interactions/{listing}"
-    status, _, body = client.ask("POST", user, path, {"type": "view", "event_id": event})
-    events[user] = event
-    return status, body
+        return client.ask(user, "DELETE", f"/api/v1/feed/interactions/{events.pop(user)}")
+    events[user] = str(uuid4())
+    body = {"type": "view", "event_id": events[user]}
+    return client.ask(user, "POST", f"/api/v1/feed/interactions/{listing}", body)
 
 
-def killed(bench: Bench, crowd: list[UUID], tokens: dict[UUID, str]) -> Iterator[Figure]:
+def killed(bench: Bench, crowd: list[UUID]) -> Iterator[Figure]:
     """Redis is killed under the mix, and comes back: how many requests failed, of how many."""
     pid_file = Path(bench.server.home / "run/redis.pid")
 
@@ -316,7 +295,7 @@ def killed(bench: Bench, crowd: list[UUID], tokens: dict[UUID, str]) -> Iterator
         bench.server.bin("up", "--no-deploy")
         time.sleep(KILLED_AFTER)
 
-    seen = mix(bench, crowd, tokens, kill)
+    seen = mix(bench, crowd, kill)
     for error in seen.errors[:3]:
         bench.stages.note(error)
     yield bench.figure(

@@ -6,26 +6,22 @@ standbys cost, not what machines of their own would bring.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 
+from pgfeed.bench.client import Client
+from pgfeed.bench.feeds import Bench
 from pgfeed.bench.figures import Figure, median, percentile
 from pgfeed.bench.pooler import pgbouncer, postgrests
-from pgfeed.bench.run import start
 from pgfeed.bench.server import Server, memory_mb
-from pgfeed.instance import signed_token
-from pgfeed.progress import Stages
 
 STANDBYS = 2
 CLIENTS = 8
@@ -38,28 +34,21 @@ POSTGRESTS = 3
 SESSIONS = 4
 
 
-def measure(
-    repository: Path, homes: Path, scale: str, home: Path | None, stages: Stages
-) -> Iterator[Figure]:
-    """The figures, as they come."""
-    server = Server(repository, home or homes / f"bench-{scale}")
-    start(server, scale, is_own=home is None, rebuild=False, stages=stages)
-
-    def figure(name: str, value: float, unit: str, **rest: float) -> Figure:
-        return Figure(name, scale, value, unit, **rest)
-
+def replicas(bench: Bench) -> Iterator[Figure]:
+    """Every figure. The standbys are made, and in the end taken away."""
+    server, stages = bench.server, bench.stages
     users = users_of(server)
     with server.without_schedule():
-        yield from pooling(server, users, stages, figure)
+        yield from pooling(bench, users)
         with stages.stage("making two standbys"):
             server.settings = {"PGFEED_REPLICAS": str(STANDBYS)}
             server.bin("up", "--no-deploy")
-        yield from reads(server, users, stages, figure)
-        yield from lag(server, users, stages, figure)
+        yield from reads(bench, users)
+        yield from lag(bench, users)
     with stages.stage("the same with synchronous commits"):
         server.settings |= {"PGFEED_SYNCHRONOUS": "on"}
         server.bin("up", "--no-deploy")
-    yield from failover(server, users, stages, figure)
+    yield from failover(bench, users)
     with stages.stage("taking the standbys away"):
         # Back to where it lay before.
         server.bin("promote", "replica0")
@@ -73,24 +62,6 @@ def users_of(server: Server) -> list[str]:
             "select u.user_uid::text from feed.users as u order by md5(u.user_uid::text) limit 200"
         )
         return [row[0] for row in rows]
-
-
-class Client:
-    """One kept connection."""
-
-    def __init__(self, url: str, secret: str) -> None:
-        parts = urllib.parse.urlsplit(url)
-        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
-        self.secret = secret
-        self.tokens: dict[str, str] = {}
-
-    def ask(self, user: str, method: str, path: str, body: object = None) -> tuple[int, bytes]:
-        token = self.tokens.setdefault(user, signed_token(self.secret, user))
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        sent = None if body is None else json.dumps(body)
-        self.connection.request(method, path, sent, headers)
-        answer = self.connection.getresponse()
-        return answer.status, answer.read()
 
 
 def at_once(count: int, work: Callable[[int], None]) -> None:
@@ -113,9 +84,7 @@ def reads_a_second(
         turn = number
         while time.perf_counter() < deadline:
             user = users[turn % len(users)]
-            status, body = client.ask(user, "GET", f"{path}?user_uid={user}&limit=50")
-            if status != 200:
-                raise RuntimeError(f"HTTP {status}: {body[:200]!r}")
+            client.read(user, f"{path}?user_uid={user}&limit=50")
             counts[number] += 1
             turn += CLIENTS
 
@@ -126,10 +95,9 @@ def reads_a_second(
 # ---------------------------------------------------------------- reads
 
 
-def reads(
-    server: Server, users: list[str], stages: Stages, figure: Callable[..., Figure]
-) -> Iterator[Figure]:
+def reads(bench: Bench, users: list[str]) -> Iterator[Figure]:
     """In turns. A standby is taken out by stopping its PostgREST for a while."""
+    server, stages = bench.server, bench.stages
     found: dict[int, list[float]] = {number: [] for number in range(STANDBYS + 1)}
     with stages.stage("reads with 0, 1 and 2 standbys", ROUNDS * len(found)) as advance:
         for _ in range(ROUNDS):
@@ -143,7 +111,7 @@ def reads(
     none = median(found[0])
     for number, values in found.items():
         rest = {"baseline": none, "ratio": median(values) / none} if number else {}
-        yield figure(f"replica_reads_per_s_{number}", median(values), "feeds/s", **rest)
+        yield bench.figure(f"replica_reads_per_s_{number}", median(values), "feeds/s", **rest)
 
 
 @contextmanager
@@ -179,10 +147,9 @@ def wait_for_readers(server: Server, count: int) -> None:
 # ---------------------------------------------------------------- lag
 
 
-def lag(
-    server: Server, users: list[str], stages: Stages, figure: Callable[..., Figure]
-) -> Iterator[Figure]:
+def lag(bench: Bench, users: list[str]) -> Iterator[Figure]:
     """From a commit's acknowledgement until a standby shows it, while others write."""
+    server, stages = bench.server, bench.stages
     is_over = threading.Event()
     written = [0] * WRITERS
     with server.connect() as connection:
@@ -200,9 +167,9 @@ def lag(
         while not is_over.is_set():
             path = f"/api/v1/feed/interactions/{listings[turn % len(listings)]}"
             body = {"type": "view", "event_id": str(uuid4())}
-            status, answer = client.ask(users[turn % len(users)], "POST", path, body)
-            if status != 200:
-                raise RuntimeError(f"HTTP {status}: {answer[:200]!r}")
+            answer = client.ask(users[turn % len(users)], "POST", path, body)
+            if answer.status != 200:
+                raise RuntimeError(f"HTTP {answer.status}: {answer.body[:200]!r}")
             written[number] += 1
             turn += WRITERS
 
@@ -230,9 +197,9 @@ def lag(
         is_over.set()
         writers.join()
         primary.execute("drop table bench_users.beats")
-    yield figure("replica_lag_writes_per_s", sum(written) / seconds, "writes/s")
+    yield bench.figure("replica_lag_writes_per_s", sum(written) / seconds, "writes/s")
     for name, share in (("p50", 0.5), ("p99", 0.99)):
-        yield figure(f"replica_lag_ms_{name}", percentile(samples, share), "ms")
+        yield bench.figure(f"replica_lag_ms_{name}", percentile(samples, share), "ms")
 
 
 def standby_session(server: Server, number: int) -> psycopg.Connection:
@@ -245,10 +212,9 @@ def standby_session(server: Server, number: int) -> psycopg.Connection:
 # ---------------------------------------------------------------- failover
 
 
-def failover(
-    server: Server, users: list[str], stages: Stages, figure: Callable[..., Figure]
-) -> Iterator[Figure]:
+def failover(bench: Bench, users: list[str]) -> Iterator[Figure]:
     """The primary is killed, and bin/promote called at once."""
+    server, stages = bench.server, bench.stages
     with server.connect() as connection:
         listing = connection.execute(
             "select l.listing_id::text from feed.listings as l where l.status = 'open' limit 1"
@@ -260,7 +226,7 @@ def failover(
         path = f"/api/v1/feed/interactions/{listing}"
         while not is_over.is_set():
             body = {"type": "view", "event_id": str(uuid4())}
-            if client.ask(users[0], "POST", path, body)[0] == 200:
+            if client.ask(users[0], "POST", path, body).status == 200:
                 acknowledged.append(time.perf_counter())
             else:
                 time.sleep(0.01)
@@ -268,8 +234,7 @@ def failover(
     def read() -> None:
         client = Client(server.url, server.secret)
         while not is_over.is_set():
-            status, _ = client.ask(users[1], "GET", "/api/v1/feed")
-            failed.append(status != 200)
+            failed.append(client.ask(users[1], "GET", "/api/v1/feed").status != 200)
 
     threads = [threading.Thread(target=work) for work in (write, read)]
     with stages.stage("failover"):
@@ -285,17 +250,16 @@ def failover(
         for thread in threads:
             thread.join()
     back_at = next(at for at in acknowledged if at > killed_at + 0.2)
-    yield figure("failover_s", back_at - killed_at, "s")
-    yield figure("failover_failed_reads", sum(failed), "reads", baseline=len(failed))
+    yield bench.figure("failover_s", back_at - killed_at, "s")
+    yield bench.figure("failover_failed_reads", sum(failed), "reads", baseline=len(failed))
 
 
 # ---------------------------------------------------------------- pgbouncer
 
 
-def pooling(
-    server: Server, users: list[str], stages: Stages, figure: Callable[..., Figure]
-) -> Iterator[Figure]:
+def pooling(bench: Bench, users: list[str]) -> Iterator[Figure]:
     """Several PostgRESTs directly and through one pgbouncer, in turns."""
+    server, stages = bench.server, bench.stages
     found: dict[bool, list[tuple[float, int, float]]] = {False: [], True: []}
     values = server.values
     repository, home = server.repository, server.home
@@ -315,7 +279,7 @@ def pooling(
     columns = (("reads_per_s", "feeds/s"), ("sessions", "sessions"), ("memory_mb", "MB"))
     for column, (name, unit) in enumerate(columns):
         ours, baseline = (median([row[column] for row in found[one]]) for one in (True, False))
-        yield figure(f"pooled_{name}", ours, unit, baseline=baseline, ratio=ours / baseline)
+        yield bench.figure(f"pooled_{name}", ours, unit, baseline=baseline, ratio=ours / baseline)
 
 
 def sessions(server: Server) -> tuple[int, float]:

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 import time
-import urllib.parse
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
+from pgfeed.bench.client import Client
 from pgfeed.bench.feeds import WANTED, Bench, FeedSession, timed
 from pgfeed.bench.figures import Figure, median, percentile
-from pgfeed.instance import signed_token
 
 CONNECTIONS = 8
 WARM_UP = 3
 
 
-class Gateway:
-    """One kept connection to the gateway."""
-
-    def __init__(self, bench: Bench) -> None:
-        parts = urllib.parse.urlsplit(bench.server.url)
-        self.connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
-        self.secret = bench.server.secret
-        self.tokens: dict[UUID, str] = {}
-
-    def feed(self, user_uid: UUID) -> tuple[float, bytes]:
-        """Milliseconds and the body."""
-        token = self.tokens.setdefault(user_uid, signed_token(self.secret, str(user_uid)))
-        path = f"/api/v1/feed?user_uid={user_uid}&limit={WANTED}"
-
-        def get() -> bytes:
-            self.connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-            answer = self.connection.getresponse()
-            body = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"HTTP {answer.status} from {path}: {body[:200]!r}")
-            return body
-
-        return timed(get)
+def gateway_feed(client: Client, user_uid: UUID) -> float:
+    """Milliseconds of a feed through the gateway."""
+    client.token(user_uid)
+    path = f"/api/v1/feed?user_uid={user_uid}&limit={WANTED}"
+    return timed(lambda: client.read(user_uid, path))[0]
 
 
 def gateway_overhead(bench: Bench) -> Iterator[Figure]:
@@ -52,9 +32,9 @@ def gateway_overhead(bench: Bench) -> Iterator[Figure]:
     """
     users = bench.askers["mix"][: bench.sizes.gateway]
     everywhere = bench.askers["unlimited"][0]
-    client = Gateway(bench)
+    client = Client(bench.server.url, bench.server.secret)
     for _ in range(WARM_UP):
-        client.feed(everywhere)
+        gateway_feed(client, everywhere)
     ours, direct, differences = [], [], []
     with (
         FeedSession(bench.server) as session,
@@ -62,13 +42,13 @@ def gateway_overhead(bench: Bench) -> Iterator[Figure]:
     ):
         session.feed(everywhere)
         for number, user_uid in enumerate(users):
-            client.feed(user_uid)
+            gateway_feed(client, user_uid)
             session.feed(user_uid)
             for turn in range(4):
                 if (number + turn) % 2:
-                    a, b = client.feed(user_uid)[0], session.feed(user_uid)[0]
+                    a, b = gateway_feed(client, user_uid), session.feed(user_uid)[0]
                 else:
-                    b, a = session.feed(user_uid)[0], client.feed(user_uid)[0]
+                    b, a = session.feed(user_uid)[0], gateway_feed(client, user_uid)
                 ours.append(a)
                 direct.append(b)
                 differences.append(a - b)

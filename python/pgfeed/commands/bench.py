@@ -50,7 +50,9 @@ SCALES = ("tiny", "small", "medium")
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="With --scaling: measure leaving out on this set, too.",
 )
-@click.option("--only", multiple=True, help="Only these parts; some run only so. A wrong name lists them.")
+@click.option(
+    "--only", multiple=True, help="Only these parts; some run only so. A wrong name lists them."
+)
 def bench(
     scale: str,
     home: Path | None,
