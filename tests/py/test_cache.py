@@ -780,6 +780,7 @@ def test_settings_that_are_none_are_refused(instance: Instance, redis: Redis) ->
     bad = {
         "PGFEED_CACHE": "yes",
         "PGFEED_REDIS": "redis://somewhere",
+        "PGFEED_REDIS_PASSWORD_FILE": "/nowhere",
         "PGFEED_CACHE_SECONDS": "0",
         "PGFEED_CACHE_MEMORY": "lots",
     }
