@@ -192,6 +192,8 @@ def check_cache(patient: Patient) -> str:
     if not patient.redis:
         return "off"
     info = ask_redis(patient, "info")
+    if info["role"] != "master":
+        raise Wrong(f"Redis at {patient.redis} is a replica", "name its primary in PGFEED_REDIS")
     most = int(info["maxmemory"])
     if not most or info["maxmemory_policy"] == "noeviction":
         remedy = "set maxmemory there, and maxmemory-policy allkeys-lru"

@@ -290,11 +290,13 @@ def test_a_token_is_verified_first(town: Town, instance: Instance) -> None:
         "basic": "Basic " + token.removeprefix("Bearer "),
         "none": "",
     }
+    answered = []
     for what, authorization in refused.items():
         headers = {"Authorization": authorization} if authorization else {}
         answer = town.gateway.get(FEED, headers=headers)
-        assert answer.status_code in (400, 401, 403), what
-        assert "hit" not in answer.headers.get("cache-status", ""), what
+        if answer.status_code not in (401, 403) or "hit" in answer.headers.get("cache-status", ""):
+            answered.append((what, answer.status_code))
+    assert answered == []
     # What PostgREST believes and the gateway does not is answered, but not from the cache.
     answer = town.gateway.get(FEED, headers=signed(good, instance.secret, "HS512"))
     assert state(answer) == "bypass"

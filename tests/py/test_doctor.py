@@ -109,6 +109,10 @@ def test_cache(patient: Patient, tmp_path: Path) -> None:
             run(*ask, "hset", "pgfeed:lookups", "hits", "3", "misses", "1")
             assert assert_well(ours, "cache").startswith("75% of 4 were hits, ")
 
+            run(*ask, "replicaof", "127.0.0.1", "9")
+            assert_wrong(ours, "cache", "is a replica", "name its primary")
+            run(*ask, "replicaof", "no", "one")
+
             run(*ask, "config", "set", "requirepass", "secret")
             assert_wrong(ours, "cache", "NOAUTH", "make up")
             password = tmp_path / "password"
