@@ -258,7 +258,12 @@ local function question(user)
         given[name] = value
     end
     local select = given.select or ""
-    if (given.user_uid or user):lower() ~= user or #select > LARGEST_SELECT then
+    if
+        (given.user_uid or user):lower() ~= user
+        -- One that selects nothing is not none.
+        or given.select == ""
+        or #select > LARGEST_SELECT
+    then
         return nil
     end
 

@@ -196,6 +196,7 @@ def test_what_is_not_plain_goes_through(town: Town) -> None:
         "?limit=50&select=rank&select=score",
         "?%73elect=rank",
         "?select=rank;order=rank",
+        "?select=",
     ]
     headers = [
         {"Prefer": "count=exact"},
