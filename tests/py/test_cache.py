@@ -468,7 +468,8 @@ def test_a_closed_listing_is_gone_within_the_time_to_live(instance: Instance, to
             answer = get(town, user)
             if goes not in ids(answer):
                 return True
-            assert (state(answer), answer.headers["age"]) == ("hit", "1")
+            assert state(answer) == "hit"
+            assert int(answer.headers["age"]) <= 1
             return False
 
         until(is_gone)
