@@ -274,6 +274,8 @@ gateway_parts() {
         || die "PGFEED_PEERS is HOST:PORT:ADMINPORT, with commas between several, not $peers"
     [[ -z $password ]] || is_plain "$password" \
         || die "PGFEED_REDIS_PASSWORD_FILE=$password: use letters, digits and ._/+@,~- only"
+    [[ -z $password ]] || as_server test -r "$password" \
+        || die "PGFEED_REDIS_PASSWORD_FILE=$password: user $SERVER_USER cannot read it"
     # Who answers for names; nginx does not look into resolv.conf itself.
     resolver=$(awk '$1 == "nameserver" { print ($2 ~ /:/ ? "[" $2 "]" : $2); exit }' /etc/resolv.conf)
     local max_lag=${PGFEED_REPLICA_MAX_LAG:-5}

@@ -84,12 +84,16 @@ local function report(_, failure)
     ngx.log(ngx.CRIT, "cache: Redis: ", failure)
 end
 
-local function leave_alone(failure)
-    shared:set("redis_failed", true, PAUSE_SECONDS)
-    -- Once a minute, and by a timer: with a request the log would have its query.
+-- Once a minute, and by a timer: with a request the log would have its query.
+local function complain(failure)
     if shared:add("redis_reported", true, 60) then
         ngx.timer.at(0, report, failure)
     end
+end
+
+local function leave_alone(failure)
+    shared:set("redis_failed", true, PAUSE_SECONDS)
+    complain(failure)
 end
 
 local function connect()
@@ -141,8 +145,12 @@ local function call(script, keys, ...)
         return nil
     end
     connection:set_keepalive(IDLE_MS, POOL_SIZE)
-    -- False is an error of Redis's: it is full, or loads, or is a replica.
-    return answer or nil
+    if answer == false then
+        -- An error of Redis's own: it is full, or loads, or is a replica.
+        complain(failure)
+        return nil
+    end
+    return answer
 end
 
 local function key_of(user)
@@ -250,7 +258,12 @@ local function question(user)
         given[name] = value
     end
     local select = given.select or ""
-    if (given.user_uid or user):lower() ~= user or #select > LARGEST_SELECT then
+    if
+        (given.user_uid or user):lower() ~= user
+        -- One that selects nothing is not none.
+        or given.select == ""
+        or #select > LARGEST_SELECT
+    then
         return nil
     end
 

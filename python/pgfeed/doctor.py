@@ -6,6 +6,7 @@ so it may be run on a primary or a standby at any moment.
 """
 
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -188,7 +189,7 @@ def check_gateway(patient: Patient) -> str:
 
 
 def ask_redis(patient: Patient, *words: str) -> dict[str, str]:
-    """The answer's pairs, of INFO or of a hash."""
+    """The answer's pairs: of INFO, a hash, or CONFIG GET."""
     host, _, port = patient.redis.rpartition(":")
     place = ["-h", host, "-p", port]
     if patient.redis.startswith("unix:"):
@@ -214,8 +215,8 @@ def ask_redis(patient: Patient, *words: str) -> dict[str, str]:
         remedy = "make up" if patient.redis.startswith("unix:") else "start it there"
         raise Wrong(f"Redis at {patient.redis} does not answer ({failure.splitlines()[0]})", remedy)
     lines = [line for line in done.stdout.splitlines() if line]
-    if words[0] == "hgetall":
-        return dict(zip(lines[::2], lines[1::2], strict=True))
+    if words[0] != "info":
+        return dict(itertools.zip_longest(lines[::2], lines[1::2], fillvalue=""))
     return dict(line.split(":", 1) for line in lines if ":" in line)
 
 
@@ -224,6 +225,12 @@ def check_cache(patient: Patient) -> str:
     if not patient.redis:
         return "off"
     info = ask_redis(patient, "info")
+    if info["role"] != "master":
+        raise Wrong(f"Redis at {patient.redis} is a replica", "name its primary in PGFEED_REDIS")
+    saves = ask_redis(patient, "config", "get", "save").get("save", "")
+    if saves or info["aof_enabled"] != "0":
+        remedy = 'set save "" and appendonly no there'
+        raise Wrong(f"Redis at {patient.redis} brings old answers back after a crash", remedy)
     most = int(info["maxmemory"])
     if not most or info["maxmemory_policy"] == "noeviction":
         remedy = "set maxmemory there, and maxmemory-policy allkeys-lru"

@@ -196,6 +196,7 @@ def test_what_is_not_plain_goes_through(town: Town) -> None:
         "?limit=50&select=rank&select=score",
         "?%73elect=rank",
         "?select=rank;order=rank",
+        "?select=",
     ]
     headers = [
         {"Prefer": "count=exact"},
@@ -290,11 +291,13 @@ def test_a_token_is_verified_first(town: Town, instance: Instance) -> None:
         "basic": "Basic " + token.removeprefix("Bearer "),
         "none": "",
     }
+    answered = []
     for what, authorization in refused.items():
         headers = {"Authorization": authorization} if authorization else {}
         answer = town.gateway.get(FEED, headers=headers)
-        assert answer.status_code in (400, 401, 403), what
-        assert "hit" not in answer.headers.get("cache-status", ""), what
+        if answer.status_code not in (401, 403) or "hit" in answer.headers.get("cache-status", ""):
+            answered.append((what, answer.status_code))
+    assert answered == []
     # What PostgREST believes and the gateway does not is answered, but not from the cache.
     answer = town.gateway.get(FEED, headers=signed(good, instance.secret, "HS512"))
     assert state(answer) == "bypass"
@@ -465,7 +468,8 @@ def test_a_closed_listing_is_gone_within_the_time_to_live(instance: Instance, to
             answer = get(town, user)
             if goes not in ids(answer):
                 return True
-            assert (state(answer), answer.headers["age"]) == ("hit", "1")
+            assert state(answer) == "hit"
+            assert int(answer.headers["age"]) <= 1
             return False
 
         until(is_gone)
@@ -780,6 +784,7 @@ def test_settings_that_are_none_are_refused(instance: Instance, redis: Redis) ->
     bad = {
         "PGFEED_CACHE": "yes",
         "PGFEED_REDIS": "redis://somewhere",
+        "PGFEED_REDIS_PASSWORD_FILE": "/nowhere",
         "PGFEED_CACHE_SECONDS": "0",
         "PGFEED_CACHE_MEMORY": "lots",
     }

@@ -96,6 +96,7 @@ def test_cache(patient: Patient, tmp_path: Path) -> None:
     assert_wrong(elsewhere, "cache", "does not answer", "start it there")
 
     command = ["redis-server", "--port", "0", "--unixsocket", str(place), "--save", ""]
+    command += ["--dir", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as redis:
         try:
             while not place.exists():
@@ -108,6 +109,16 @@ def test_cache(patient: Patient, tmp_path: Path) -> None:
             assert assert_well(ours, "cache").startswith("not asked yet, ")
             run(*ask, "hset", "pgfeed:lookups", "hits", "3", "misses", "1")
             assert assert_well(ours, "cache").startswith("75% of 4 were hits, ")
+
+            run(*ask, "config", "set", "save", "3600 1")
+            assert_wrong(ours, "cache", "brings old answers back", "appendonly no")
+            run(*ask, "config", "set", "save", "")
+            run(*ask, "config", "set", "appendonly", "yes")
+            assert_wrong(ours, "cache", "brings old answers back", "appendonly no")
+            run(*ask, "config", "set", "appendonly", "no")
+            run(*ask, "replicaof", "127.0.0.1", "9")
+            assert_wrong(ours, "cache", "is a replica", "name its primary")
+            run(*ask, "replicaof", "no", "one")
 
             run(*ask, "config", "set", "requirepass", "secret")
             assert_wrong(ours, "cache", "NOAUTH", "make up")
