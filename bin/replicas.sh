@@ -63,13 +63,21 @@ keep_standby() {
     if [[ ! -s $DATA_DIR/PG_VERSION ]]; then
         copy_primary "$slot"
     elif [[ -e $MEMBER/fenced ]]; then
-        rewind_former_primary
+        say "the former primary in $DATA_DIR becomes a standby"
+        clear_after_crash
+        rewind
     fi
 
-    CLUSTER_NAME=$slot PRIMARY_SLOT=$slot \
-        PRIMARY_CONNINFO="host=$PRIMARY_SOCKET port=$PGPORT user=postgres application_name=$slot" \
-        start_postgres
-    wait_for_stream "$slot"
+    CLUSTER_NAME=$slot PRIMARY_SLOT=$slot
+    PRIMARY_CONNINFO="host=$PRIMARY_SOCKET port=$PGPORT user=postgres application_name=$slot"
+    start_postgres
+    wait_for_stream 50 && return 0
+    # One that received from a former primary after the promotion cannot follow the new one.
+    say "$slot does not follow: what the primary does not have is undone there"
+    stop_standby
+    rewind
+    start_postgres
+    wait_for_stream 300 || die "$slot receives nothing after 60 s (log: $MEMBER/log/postgres.log)"
 }
 
 copy_primary() {
@@ -92,19 +100,17 @@ make_standby() {
     rm -f "$1/conf.d/synchronous.conf"
 }
 
-# What it wrote and no standby had is undone: it is nobody's any more.
-rewind_former_primary() {
+# Undoes what a server has that the primary has not; nothing if there is nothing.
+rewind() {
     local log=$MEMBER/log/rewind.log
-    say "the former primary in $DATA_DIR becomes a standby"
-    clear_after_crash
-    # The rewind looks into the control file, which knows of a promotion by the next checkpoint.
+    # pg_rewind looks into the control file, which knows of a promotion by the next checkpoint.
     on_primary -c checkpoint
     as_server "$PG_BIN/pg_rewind" -D "$DATA_DIR" \
         --source-server="host=$PRIMARY_SOCKET port=$PGPORT user=postgres dbname=postgres" \
         >"$log" 2>&1 \
         || die "pg_rewind failed (log: $log): move $DATA_DIR away, and bin/up copies the primary anew"
     make_standby "$DATA_DIR"
-    rm "$MEMBER/fenced"
+    rm -f "$MEMBER/fenced"
 }
 
 stop_standby() {
@@ -113,15 +119,17 @@ stop_standby() {
         >>"$LOG_DIR/down.log" 2>&1 || die "$DATA_DIR did not stop (log: $MEMBER/log/postgres.log)"
 }
 
+# Does it receive the primary's own timeline, after so many fifths of a second?
 wait_for_stream() {
-    local tries
-    for ((tries = 0; tries < 300; tries++)); do
-        [[ $(on_primary -c "select count(*) from pg_stat_replication
-            where application_name = '$1' and state = 'streaming'") == 0 ]] || return 0
-        ((tries != 20)) || say "waiting for $1 to receive (log: $MEMBER/log/postgres.log)"
+    local tries timeline
+    timeline=$(on_primary -c "select left(pg_walfile_name(pg_current_wal_lsn()), 8)")
+    for ((tries = 0; tries < $1; tries++)); do
+        [[ $(psql -XAtq -h "$SOCKET_DIR" -d postgres -c "select lpad(upper(to_hex(r.received_tli)), 8, '0')
+            from pg_stat_wal_receiver as r where r.status = 'streaming'") != "$timeline" ]] || return 0
+        ((tries != 20)) || say "waiting for $CLUSTER_NAME to receive (log: $MEMBER/log/postgres.log)"
         sleep 0.2
     done
-    die "$1 receives nothing after 60 s (log: $MEMBER/log/postgres.log)"
+    return 1
 }
 
 # Any one of the members but the primary itself, which may be in the list without harm.
