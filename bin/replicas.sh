@@ -63,21 +63,20 @@ keep_standby() {
     if [[ ! -s $DATA_DIR/PG_VERSION ]]; then
         copy_primary "$slot"
     elif [[ -e $MEMBER/fenced ]]; then
-        say "the former primary in $DATA_DIR becomes a standby"
-        clear_after_crash
-        rewind
+        rewind_former_primary
     fi
 
     CLUSTER_NAME=$slot PRIMARY_SLOT=$slot
     PRIMARY_CONNINFO="host=$PRIMARY_SOCKET port=$PGPORT user=postgres application_name=$slot"
     start_postgres
-    wait_for_stream 50 && return 0
-    # One that received from a former primary after the promotion cannot follow the new one.
-    say "$slot does not follow: what the primary does not have is undone there"
-    stop_standby
-    rewind
-    start_postgres
-    wait_for_stream 300 || die "$slot receives nothing after 60 s (log: $MEMBER/log/postgres.log)"
+    if ! wait_for_stream; then
+        say "$slot received from a former primary after the promotion: it is copied anew"
+        stop_standby
+        rm -rf "$DATA_DIR"
+        copy_primary "$slot"
+        start_postgres
+        wait_for_stream || die "$slot has another history than its primary"
+    fi
 }
 
 copy_primary() {
@@ -100,9 +99,11 @@ make_standby() {
     rm -f "$1/conf.d/synchronous.conf"
 }
 
-# Undoes what a server has that the primary has not; nothing if there is nothing.
-rewind() {
+# What it wrote and no standby had is undone: it is nobody's any more.
+rewind_former_primary() {
     local log=$MEMBER/log/rewind.log
+    say "the former primary in $DATA_DIR becomes a standby"
+    clear_after_crash
     # pg_rewind looks into the control file, which knows of a promotion by the next checkpoint.
     on_primary -c checkpoint
     as_server "$PG_BIN/pg_rewind" -D "$DATA_DIR" \
@@ -110,7 +111,7 @@ rewind() {
         >"$log" 2>&1 \
         || die "pg_rewind failed (log: $log): move $DATA_DIR away, and bin/up copies the primary anew"
     make_standby "$DATA_DIR"
-    rm -f "$MEMBER/fenced"
+    rm "$MEMBER/fenced"
 }
 
 stop_standby() {
@@ -119,17 +120,20 @@ stop_standby() {
         >>"$LOG_DIR/down.log" 2>&1 || die "$DATA_DIR did not stop (log: $MEMBER/log/postgres.log)"
 }
 
-# Does it receive the primary's own timeline, after so many fifths of a second?
+# Waits until it receives the primary's own timeline. Fails when it never will, as PostgreSQL's log
+# says twice a second: it has more of the timeline before than the primary had.
 wait_for_stream() {
-    local tries timeline
+    local log=$MEMBER/log/postgres.log tries timeline
     timeline=$(on_primary -c "select left(pg_walfile_name(pg_current_wal_lsn()), 8)")
-    for ((tries = 0; tries < $1; tries++)); do
-        [[ $(psql -XAtq -h "$SOCKET_DIR" -d postgres -c "select lpad(upper(to_hex(r.received_tli)), 8, '0')
+    for ((tries = 0; tries < 300; tries++)); do
+        [[ $(psql -XAtq -h "$SOCKET_DIR" -d postgres -c "
+            select lpad(upper(to_hex(r.received_tli)), 8, '0')
             from pg_stat_wal_receiver as r where r.status = 'streaming'") != "$timeline" ]] || return 0
-        ((tries != 20)) || say "waiting for $CLUSTER_NAME to receive (log: $MEMBER/log/postgres.log)"
+        ! tail -n 6 "$log" | grep -q 'forked off current database system timeline' || return 1
+        ((tries != 20)) || say "waiting for $CLUSTER_NAME to receive (log: $log)"
         sleep 0.2
     done
-    return 1
+    die "$CLUSTER_NAME receives nothing after 60 s (log: $log)"
 }
 
 # Any one of the members but the primary itself, which may be in the list without harm.
