@@ -66,10 +66,17 @@ keep_standby() {
         rewind_former_primary
     fi
 
-    CLUSTER_NAME=$slot PRIMARY_SLOT=$slot \
-        PRIMARY_CONNINFO="host=$PRIMARY_SOCKET port=$PGPORT user=postgres application_name=$slot" \
+    CLUSTER_NAME=$slot PRIMARY_SLOT=$slot
+    PRIMARY_CONNINFO="host=$PRIMARY_SOCKET port=$PGPORT user=postgres application_name=$slot"
+    start_postgres
+    if ! wait_for_stream; then
+        say "$slot received from a former primary after the promotion: it is copied anew"
+        stop_standby
+        rm -rf "$DATA_DIR"
+        copy_primary "$slot"
         start_postgres
-    wait_for_stream "$slot"
+        wait_for_stream || die "$slot has another history than its primary"
+    fi
 }
 
 copy_primary() {
@@ -97,7 +104,7 @@ rewind_former_primary() {
     local log=$MEMBER/log/rewind.log
     say "the former primary in $DATA_DIR becomes a standby"
     clear_after_crash
-    # The rewind looks into the control file, which knows of a promotion by the next checkpoint.
+    # pg_rewind looks into the control file, which knows of a promotion by the next checkpoint.
     on_primary -c checkpoint
     as_server "$PG_BIN/pg_rewind" -D "$DATA_DIR" \
         --source-server="host=$PRIMARY_SOCKET port=$PGPORT user=postgres dbname=postgres" \
@@ -113,15 +120,20 @@ stop_standby() {
         >>"$LOG_DIR/down.log" 2>&1 || die "$DATA_DIR did not stop (log: $MEMBER/log/postgres.log)"
 }
 
+# Waits until it receives the primary's own timeline. Fails when it never will, as PostgreSQL's log
+# says twice a second: it has more of the timeline before than the primary had.
 wait_for_stream() {
-    local tries
+    local log=$MEMBER/log/postgres.log tries timeline
+    timeline=$(on_primary -c "select left(pg_walfile_name(pg_current_wal_lsn()), 8)")
     for ((tries = 0; tries < 300; tries++)); do
-        [[ $(on_primary -c "select count(*) from pg_stat_replication
-            where application_name = '$1' and state = 'streaming'") == 0 ]] || return 0
-        ((tries != 20)) || say "waiting for $1 to receive (log: $MEMBER/log/postgres.log)"
+        [[ $(psql -XAtq -h "$SOCKET_DIR" -d postgres -c "
+            select lpad(upper(to_hex(r.received_tli)), 8, '0')
+            from pg_stat_wal_receiver as r where r.status = 'streaming'") != "$timeline" ]] || return 0
+        ! tail -n 6 "$log" | grep -q 'forked off current database system timeline' || return 1
+        ((tries != 20)) || say "waiting for $CLUSTER_NAME to receive (log: $log)"
         sleep 0.2
     done
-    die "$1 receives nothing after 60 s (log: $MEMBER/log/postgres.log)"
+    die "$CLUSTER_NAME receives nothing after 60 s (log: $log)"
 }
 
 # Any one of the members but the primary itself, which may be in the list without harm.

@@ -46,9 +46,15 @@ function M.access()
     call("access")
 end
 
-local phases =
-    { "init_worker", "balancer", "admin_balancer", "header_filter", "body_filter", "log" }
-for _, phase in ipairs(phases) do
+-- An error's own answer comes by an internal redirect, and passes no access phase.
+function M.header_filter()
+    if ngx.ctx.is_read == nil and not ngx.is_subrequest then
+        look(ngx.ctx)
+    end
+    call("header_filter")
+end
+
+for _, phase in ipairs { "init_worker", "balancer", "admin_balancer", "body_filter", "log" } do
     M[phase] = function()
         call(phase)
     end

@@ -224,7 +224,7 @@ def test_a_promotion_is_found(gateway: Gateway) -> None:
 def test_a_standby_of_a_former_primary_is_not_fresh(gateway: Gateway) -> None:
     """Its position may be higher than the new primary's, on a timeline of the past."""
     a, b, c = gateway.servers
-    a.is_silent = True
+    a.is_silent, a.status = True, None
     b.is_primary, b.timeline = True, b.timeline + 1
     c.position = b.position + 10**9
     until(lambda: gateway.send("POST", FEEDBACK).is_success, "b is found")
