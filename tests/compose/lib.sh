@@ -1,4 +1,4 @@
-# What the tests of docker-compose.yml share: a copy of the checkout to work in, tokens and requests,
+# What the tests of docker-compose.yml share: a copy of the checkout to work in, tokens, requests,
 # waits. Sourced, never run.
 #
 # Works under a project name of its own and removes what it made.
@@ -22,7 +22,7 @@ fi
 
 work=$(mktemp -d /tmp/pgfeed-compose.XXXXXX)
 finish() {
-    local status=$?
+    local status=${1:-$?}
     trap - EXIT
     if ((status)); then compose logs --tail 30 || true; fi
     compose down -v --remove-orphans >/dev/null 2>&1 || true
@@ -171,7 +171,8 @@ synthesize() {
     step "a synthetic world"
     compose run --rm -T migration bin/pgfeed synth --scale tiny 2>&1 | tail -n 1
     compose run --rm -T migration bin/pgfeed train 2>&1 | tail -n 3
-    user=$(sql "select u.user_uid from feed.users as u inner join feed.user_listing_states using (user_no)
+    user=$(sql "select u.user_uid from feed.users as u
+        inner join feed.user_listing_states using (user_no)
         where u.location is not null group by u.user_uid order by count(*) desc, 1 limit 1")
     as_of=$(sql "select to_char(now() + interval '1 minute', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
     feed=$(feed_ids)

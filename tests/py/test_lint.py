@@ -25,10 +25,12 @@ def test_shell_is_in_style(tools: Path) -> None:
     candidates = [
         *REPOSITORY.glob("bin/*"),
         *REPOSITORY.glob("deploy/docker/*"),
-        *(REPOSITORY / name for name in ("tests/run", "tests/compose/run", ".ci/run")),
+        *REPOSITORY.glob("tests/compose/*"),
+        *(REPOSITORY / name for name in ("tests/run", ".ci/run")),
     ]
     scripts = [path for path in candidates if "bash" in path.read_text().split("\n", 1)[0]]
-    run(tools / "venv/bin/shellcheck", "-x", *scripts, REPOSITORY / "bin/lib.sh", cwd=REPOSITORY)
+    sourced = [REPOSITORY / name for name in ("bin/lib.sh", "tests/compose/lib.sh")]
+    run(tools / "venv/bin/shellcheck", "-x", *scripts, *sourced, cwd=REPOSITORY)
 
 
 def test_lock_file_names_no_host() -> None:
