@@ -28,7 +28,8 @@ select is_empty(
                 i.indrelid = f.conrelid
                 and i.indpred is null
                 and i.indisvalid
-                and (i.indkey::smallint[])[0:cardinality(f.conkey) - 1] @> f.conkey
+                and (i.indkey::smallint[])[0:cardinality(f.conkey) - 1]
+                    operator(pg_catalog.@>) f.conkey
         )
     $$,
     'every foreign key is indexed'
