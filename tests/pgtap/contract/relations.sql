@@ -67,6 +67,7 @@ select results_eq(
     values
     ('feed.feed_impressions'),
     ('feed.interaction_keys'),
+    ('feed.listing_digests'),
     ('feed.listings'),
     ('feed.posters'),
     ('feed.user_feed_preferences'),
