@@ -69,7 +69,4 @@ comment on index feed.listing_digests_pkey is 'Serves the triggers: one listing'
 create index listing_digests_cell_idx on feed.listing_digests (cell_no) where is_open;
 comment on index feed.listing_digests_cell_idx is 'Serves feeds with a limit of distance.';
 
--- It names posters: no role but the owner sees a row, for there is no policy.
-alter table feed.listing_digests enable row level security;
-
 commit;
