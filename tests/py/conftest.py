@@ -35,6 +35,7 @@ LONGEST = (
     "test_load",
     "test_engine_exact",
     "test_engine_live",
+    "test_managed",
 )
 
 # Set where several processes share the work: gw0, gw1, ...

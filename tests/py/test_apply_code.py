@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from harness import Instance
+from harness import REPOSITORY, Instance, run
 
 ONE = """-- One.
 create or replace function feed.one()
@@ -189,6 +189,36 @@ def test_what_nobody_in_the_manifest_made_is_never_dropped(
 
 
 @pytest.mark.parametrize(
+    ("stranger", "name"),
+    [
+        ("create materialized view public.kept as select feed.one() as one",
+         "materialized view public.kept"),
+        ("create table public.kept (one integer check (one <> feed.one()))",
+         "table constraint kept_one_check on public.kept"),
+        ("create table public.kept (one integer default feed.one())",
+         "default value for public.kept.one"),
+        ("create view public.kept as select one from feed.ones", "view public.kept"),
+    ],
+    ids=["materialised view", "check", "default", "view on a view"],
+)  # fmt: skip
+def test_nor_is_anything_else_that_depends_on_it(
+    apply: Apply, folder: Path, scratch: psycopg.Connection, stranger: str, name: str
+) -> None:
+    """Whatever kind it is, and however far away."""
+    ones = "create or replace view feed.ones as select feed.one() as one;\n"
+    manifest = folder / "code.manifest"
+    manifest.write_text(manifest.read_text() + "ones.sql\n")
+    (folder / "ones.sql").write_text(ones)
+    apply()
+    scratch.execute(stranger)
+    (folder / "functions/one.sql").write_text(ONE.replace("integer", "bigint").format(value=2))
+    done = apply(check=False)
+    assert done.returncode != 0
+    assert f"{name} depends on what is replaced" in done.stderr
+    assert scratch.execute("select to_regclass('public.kept') is not null").fetchone() == (True,)
+
+
+@pytest.mark.parametrize(
     ("before", "after"),
     [
         ("feed.one()\nreturns integer", "feed.one()\nreturns bigint"),
@@ -284,6 +314,31 @@ def test_a_grant_that_is_taken_out_is_revoked(
 def test_nothing_is_left_of_the_looking_on(apply: Apply, scratch: psycopg.Connection) -> None:
     apply()
     assert scratch.execute("select count(*) from pg_event_trigger").fetchone() == (0,)
+
+
+def test_files_of_one_engine(
+    instance: Instance, folder: Path, scratch_name: str, scratch: psycopg.Connection
+) -> None:
+    """Which engine it is stays so until somebody says another."""
+    manifest = folder / "code.manifest"
+    manifest.write_text("functions/one.sql python\nfunctions/two.sql sql  # of one alone\n")
+    (folder / "functions/two.sql").write_text(TWO.replace("feed.one()", "1"))
+
+    def apply_code(**settings: str) -> None:
+        environment = instance.environment | settings
+        words = ("--dsn", instance.dsn(scratch_name), "--sql", str(folder))
+        run(REPOSITORY / "bin/apply-code", *words, env=environment)
+
+    engine = "select feed_engine from ops.engine_in_force"
+    apply_code()
+    assert functions(scratch) == {"feed.one()"}
+    for settings in ({"PGFEED_ENGINE": "sql"}, {}):
+        apply_code(**settings)
+        assert functions(scratch) == {"feed.two()"}
+        assert scratch.execute(engine).fetchone() == ("sql",)
+    apply_code(PGFEED_ENGINE="python")
+    assert functions(scratch) == {"feed.one()"}
+    assert scratch.execute(engine).fetchone() == ("python",)
 
 
 def test_superuser_column(apply: Apply, folder: Path, scratch: psycopg.Connection) -> None:

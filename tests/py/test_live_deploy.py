@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from harness import BINARIES, Instance, clean_environment, run
+from pgfeed.doctor import listed_files
 from world import Town
 
 USERS = 8
@@ -180,8 +181,7 @@ def test_no_request_fails(
     copy = test_home / "live-checkout"
     checkout_copy(copy)
     sql = copy / "sql"
-    manifest = (sql / "code.manifest").read_text().splitlines()
-    paths = [line.split()[0] for line in manifest if line and not line.startswith("#")]
+    paths = listed_files((sql / "code.manifest").read_text(), "python")
     environment = clean_environment(PGFEED_HOME=str(instance.home), PGFEED_TOOLS=str(tools))
 
     with instance.client() as gateway:

@@ -112,8 +112,8 @@ def managed(test_home: Path) -> Iterator[Managed]:
             service.execute("grant usage on schema extensions to public")
             service.execute("create extension pgcrypto schema extensions")
         managed.deployment = managed.page("deploy")
-        with managed.connect() as owner:
-            owner.execute(COMMANDS["prerequest"])
+        with managed.service() as service:
+            service.execute(COMMANDS["prerequest"])
         instance.up("--no-deploy")
         yield managed
     finally:

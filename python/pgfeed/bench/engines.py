@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pgfeed.bench.feeds import ROUNDS, Bench, FeedSession, check
 from pgfeed.bench.figures import Figure, percentile
@@ -32,6 +33,7 @@ USERS_OF_MIX = 100
 def engines(bench: Bench) -> Iterator[Figure]:
     """Milliseconds of a warm feed: value the engine in SQL, baseline that in Python."""
     everything: tuple[list[float], list[float]] = ([], [])
+    processor: list[float] = []
     with (
         copied(bench),
         FeedSession(bench.server, DATABASE) as sql,
@@ -44,7 +46,9 @@ def engines(bench: Bench) -> Iterator[Figure]:
                 for user_uid in users:
                     check("the engine in SQL", python.scores(user_uid), sql.scores(user_uid))
                     for _ in range(ROUNDS):
+                        before = processor_ms(sql.pid)
                         ours.append(sql.feed(user_uid)[0])
+                        processor.append(processor_ms(sql.pid) - before)
                         theirs.append(python.feed(user_uid)[0])
                     advance(1)
             everything[0].extend(ours)
@@ -52,12 +56,19 @@ def engines(bench: Bench) -> Iterator[Figure]:
             if users:
                 yield from figures(bench, f"sql_engine_{kind}", ours, theirs)
     yield from figures(bench, "sql_engine_all", *everything)
+    # What others on the machine do not lengthen.
+    yield bench.figure("sql_engine_all_processor_p99_ms", percentile(processor, 0.99), "ms")
 
 
 def figures(bench: Bench, name: str, ours: list[float], theirs: list[float]) -> Iterator[Figure]:
     for suffix, share in (("p50", 0.5), ("p99", 0.99)):
         a, b = percentile(ours, share), percentile(theirs, share)
         yield bench.figure(f"{name}_{suffix}_ms", a, "ms", baseline=b, ratio=a / b)
+
+
+def processor_ms(pid: int) -> float:
+    """How long a process has been on a processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
 
 
 @contextmanager

@@ -29,13 +29,13 @@ comment on function feed.tg_listings__number_tags is
 
 revoke execute on function feed.tg_listings__number_tags from public;
 
-create or replace trigger t80_number_tags_of_new
+create or replace trigger t50_number_tags_of_new
 after insert on feed.listings
 referencing new table as new_rows
 for each statement
 execute function feed.tg_listings__number_tags();
 
-create or replace trigger t80_number_tags_of_changed
+create or replace trigger t50_number_tags_of_changed
 after update on feed.listings
 referencing new table as new_rows
 for each statement

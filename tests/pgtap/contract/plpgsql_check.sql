@@ -22,6 +22,10 @@ create or replace function cron.unschedule(bigint)
 returns boolean
 language sql
 return true;
+create or replace function cron.schedule(text, text, text)
+returns bigint
+language sql
+return 1;
 create or replace function cron.schedule_in_database(text, text, text, text, text)
 returns bigint
 language sql

@@ -28,7 +28,8 @@ select is_empty(
                 i.indrelid = f.conrelid
                 and i.indpred is null
                 and i.indisvalid
-                and (i.indkey::smallint[])[0:cardinality(f.conkey) - 1] @> f.conkey
+                and (i.indkey::smallint[])[0:cardinality(f.conkey) - 1]
+                    operator(pg_catalog.@>) f.conkey
         )
     $$,
     'every foreign key is indexed'
@@ -66,6 +67,7 @@ select results_eq(
     values
     ('feed.feed_impressions'),
     ('feed.interaction_keys'),
+    ('feed.listing_digests'),
     ('feed.listings'),
     ('feed.posters'),
     ('feed.user_feed_preferences'),

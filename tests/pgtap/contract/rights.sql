@@ -202,6 +202,7 @@ select pg_temp.write('type', $$
                        anon  authenticated  service_role  feed_analyst
 feed.interaction_type  -     U              U             -
 feed.listing_status    U     U              U             -
+ops.feed_engine        -     -              -             -
 $$);
 
 -- runs_as: with whose rights a function works: the caller's, or in a definer function those of

@@ -115,7 +115,8 @@ begin atomic
         cross join
             lateral (
                 select
-                    m.parameters -> 'compensation_scalers' -> coalesce(w.currency, '') as scaler
+                    m.parameters #> array['compensation_scalers', coalesce(w.currency, '')]
+                        as scaler
             ) as s
         where
             w.compensation <> 'NaN'

@@ -26,6 +26,7 @@ cross join lateral (
     select
         ext.st_y(l.location::ext.geometry) as lat,
         ext.st_x(l.location::ext.geometry) as lon
+    from (values (1)) as once (n)
     offset 0
 ) as p;
 

@@ -53,11 +53,13 @@ select results_eq(
         and not c.relispartition
         and a.attnum > 0
         and a.attname ~ '(user|poster|neighbor|member)_?(uid|no|nos|uids)$'
-        -- The listings once more, as the engine packs them: they follow within minutes. And
+        -- The listings once more, as the engines read them: digests at once, blocks within
+        -- minutes. And
         -- the neighbors of listings, which are listings.
         and c.oid not in (
             'feed.listing_blocks'::regclass,
             'feed.listing_changes'::regclass,
+            'feed.listing_digests'::regclass,
             'ml.listing_neighbors'::regclass
         )
     order by 1, 2
