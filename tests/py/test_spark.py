@@ -266,7 +266,7 @@ def command(dsn: str, *options: str) -> tuple[str | Path, ...]:
 
 def documented(name: str, **places: str) -> list[str]:
     """A command of the page, with other places in it."""
-    (code,) = re.findall(rf"^```sh .* {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (code,) = re.findall(rf"^```sh run-by: \S+ {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     code = re.sub(r"--dsn '[^']*'", f"--dsn '{places['dsn']}'", code)
     code = code.replace("spark://spark-master:7077", places.get("master", ""))
     code = code.replace("/mnt/shared/pgfeed", places.get("exchange", ""))
