@@ -28,6 +28,7 @@ LONGEST = (
     "test_fuzz",
     "test_crash",
     "test_training",
+    "test_spark",
     "test_jobs",
     "test_pgtap",
     "test_bench",

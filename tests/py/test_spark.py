@@ -33,6 +33,7 @@ from test_training import USERS, clock, current_model, model_rows, one, wait_unt
 
 __all__ = ["clock", "world"]
 
+PAGE = (REPOSITORY / "docs/dba/spark.md").read_text()
 NO_LIMITS = SimilarityParameters(5, None, 1, 1000)
 
 
@@ -263,6 +264,15 @@ def command(dsn: str, *options: str) -> tuple[str | Path, ...]:
     return (REPOSITORY / "bin/pgfeed", "train", "--engine", "spark", "--dsn", dsn, *options)
 
 
+def documented(name: str, **places: str) -> list[str]:
+    """A command of the page, with other places in it."""
+    (code,) = re.findall(rf"^```sh run-by: \S+ {name}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    code = re.sub(r"--dsn '[^']*'", f"--dsn '{places['dsn']}'", code)
+    code = code.replace("spark://spark-master:7077", places.get("master", ""))
+    code = code.replace("/mnt/shared/pgfeed", places.get("exchange", ""))
+    return ["bash", "-c", code.replace("bin/pgfeed", f"exec {REPOSITORY}/bin/pgfeed")]
+
+
 def test_a_world_trained_on_a_cluster_is_in_a_feed(
     world: psycopg.Connection, instance: Instance, scratch_name: str, cluster: str, tmp_path: Path
 ) -> None:
@@ -270,10 +280,8 @@ def test_a_world_trained_on_a_cluster_is_in_a_feed(
     environment = clean_environment(
         PGFEED_HOME=str(instance.home), SPARK_LOCAL_IP="127.0.0.1", PYSPARK_PYTHON=sys.executable
     )
-    options = ("--master", cluster, "--exchange", str(tmp_path))
-    for setting in ("spark.executor.memory=512m", "spark.cores.max=2"):
-        options += ("--conf", setting)
-    done = run(*command(dsn, *options), env=environment)
+    words = documented("cluster", dsn=dsn, master=cluster, exchange=str(tmp_path))
+    done = run(*words, env=environment)
     assert f"model {current_model(world)} of {USERS} users" in done.stdout
     assert list(tmp_path.iterdir()) == []
     finished = "select count(*) from jobs.runs where finished_at is not null and rows > 0"
@@ -338,7 +346,7 @@ def test_a_killed_driver_leaves_the_former_model(
     dsn = instance.dsn(scratch_name, user="feed_worker")
     environment = clean_environment(PGFEED_HOME=str(instance.home), TMPDIR=str(tmp_path))
     driver = subprocess.Popen(
-        [str(word) for word in command(dsn, "--master", "local[2]")],
+        documented("local", dsn=dsn),
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

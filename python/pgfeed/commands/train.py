@@ -144,7 +144,7 @@ def train_on_spark(
                     return train_model(database, as_of, stages, SparkSimilarity(spark, folder))
 
             tell(run_outside(dsn, JOBS[0], work, stages), stages)
-    except SparkFailed as error:
+    except (SparkFailed, OSError) as error:
         raise click.ClickException(str(error)) from None
 
 
