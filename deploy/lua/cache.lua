@@ -10,14 +10,14 @@
 local cjson = require "cjson.safe"
 local redis = require "nginx.redis"
 local scripts = require "cache_scripts"
-local token = require "token"
+local writes = require "writes"
 local zlib = require "zlib"
 
 local M = {}
 
 local FEED = "/api/v1/feed"
 local DEFAULT_LIMIT = "50"
-local EVERYBODY = "*"
+local EVERYBODY = writes.EVERYBODY
 
 -- Longer than proxy_connect_timeout and proxy_read_timeout together: a write is over by then.
 local WRITE_SECONDS = 45
@@ -30,8 +30,6 @@ local LARGEST_BODY, LARGEST_SELECT = 512 * 1024, 500
 local COMPRESSION, GZIP_WINDOW = 5, 15 + 16
 -- Limits and selections of a user that are kept at once, with the generation.
 local MOST_FIELDS = 17
--- More than a batch may name.
-local MOST_USERS = 1000
 
 -- A request with one of these is not the plain one, or not only.
 local SPECIAL_HEADERS = {
@@ -43,19 +41,6 @@ local PLAIN_ACCEPT = [[^(?:\*/\*|application/json(?: *, *(?:text/plain|\*/\*)(?:
 local NOT_STORED = {
     ["connection"] = true, ["keep-alive"] = true, ["transfer-encoding"] = true,
     ["content-length"] = true, ["date"] = true, ["server"] = true, ["vary"] = true,
-}
-
--- Writes that change nobody's feed, and those of service_role that change everybody's: new and
--- closed listings are seen within the time to live.
-local CHANGES_NO_FEED = {
-    ["/rest/v1/rpc/explain_listing"] = true,
-    ["/rest/v1/rpc/export_my_data"] = true,
-    ["/rest/v1/rpc/track_impressions"] = true,
-}
-local CHANGES_LISTINGS = {
-    ["/rest/v1/listings"] = true,
-    ["/rest/v1/rpc/upsert_listings"] = true,
-    ["/rest/v1/rpc/upsert_posters"] = true,
 }
 
 local shared = ngx.shared.gateway
@@ -389,73 +374,8 @@ end
 
 -- ---------------------------------------------------------------------- writing
 
-local function body()
-    local path = ngx.req.get_body_file()
-    if not path then
-        return ngx.req.get_body_data() or ""
-    end
-    local file = io.open(path, "rb")
-    local text = file and file:read("*a") or ""
-    if file then
-        file:close()
-    end
-    return text
-end
-
--- Adds every user_uid in a JSON value to a set.
-local function collect(value, found)
-    if type(value) == "table" then
-        for name, inner in pairs(value) do
-            if name == "user_uid" then
-                found[token.uuid(inner) or EVERYBODY] = true
-            else
-                collect(inner, found)
-            end
-        end
-    end
-end
-
--- Whose rows a request of service_role changes: whom it names, and its own; everybody's if that
--- cannot be seen.
-local function named_users(sub)
-    local found = {}
-    local text = body()
-    local value = cjson.decode(text)
-    collect(value, found)
-    if sub then
-        found[sub] = true
-    end
-    local users = {}
-    for user in pairs(found) do
-        users[#users + 1] = user
-    end
-    local is_clear = value ~= nil or text == ""
-    if not is_clear or #users == 0 or #users > MOST_USERS or found[EVERYBODY] then
-        return { EVERYBODY }
-    end
-    return users
-end
-
--- Whose feed a write may change; nil for nobody's.
-local function written_users()
-    local uri = ngx.var.uri
-    local claims = token.possible_claims(ngx.var.http_authorization)
-    if not claims or ngx.var.route == "impressions" or CHANGES_NO_FEED[uri] then
-        return nil
-    end
-    if claims.role == "authenticated" then
-        return claims.sub and { claims.sub }
-    end
-    if claims.role ~= "service_role" or CHANGES_LISTINGS[uri] then
-        return nil
-    end
-    return named_users(claims.sub)
-end
-
 local function begin_write(context)
-    -- First: a client that sends slowly may take longer than WRITE_SECONDS.
-    ngx.req.read_body()
-    local users = written_users()
+    local users = context.written
     if not users then
         return
     end

@@ -3,6 +3,7 @@
 -- A part is a module with functions named as the phases; those that it lacks do not concern it.
 
 local token = require "token"
+local writes = require "writes"
 
 local M = {}
 
@@ -24,6 +25,7 @@ end
 -- What the parts ask of a request: kept in ngx.ctx, which an internal redirect empties.
 --   claims     of the token, nil for nobody we know
 --   is_read    it changes nothing: GET and HEAD, and the functions that read when they are posted
+--   written    whose feed it may change, a list of uuids (writes.lua); nil for nobody's
 local function look(context)
     local method, route = ngx.req.get_method(), ngx.var.route
     context.claims = token.claims(ngx.var.http_authorization)
@@ -43,6 +45,7 @@ end
 
 function M.access()
     look(ngx.ctx)
+    ngx.ctx.written = not ngx.ctx.is_read and writes.users() or nil
     call("access")
 end
 

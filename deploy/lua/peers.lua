@@ -5,7 +5,7 @@
 -- addresses: the primary is who takes writes on the highest timeline, so that a promotion is found
 -- and a former primary that comes back is not.
 --
--- A user who wrote reads what they wrote. What a standby has is known by the primary's clock of
+-- A user who wrote, or about whom the service role wrote, reads what was written. What a standby has is known by the primary's clock of
 -- writes: the primary, asked at the time T, tells a position P, which has every commit that was
 -- acknowledged before T. A standby that has replayed P is fresh up to T, and answers whoever wrote
 -- last before T. No write waits for this, and none costs a question more.
@@ -15,6 +15,7 @@
 local balancer = require "ngx.balancer"
 local cjson = require "cjson.safe"
 local token = require "token"
+local writes = require "writes"
 
 local M = {}
 
@@ -228,17 +229,6 @@ local function caller_of(context)
     return claims and (claims.sub or claims.role) or ngx.var.http_authorization
 end
 
-local function note_write(context)
-    local caller = caller_of(context)
-    if caller then
-        -- The commit was before this moment, not before the last turn of the event loop.
-        ngx.update_time()
-        -- Whoever lags more than max_lag is asked nothing, so it need not be known for longer.
-        known:set("wrote:" .. caller, ngx.now(), max_lag + 60)
-    end
-    context.is_noted = true
-end
-
 local function joined(...)
     local all = {}
     for _, list in ipairs { ... } do
@@ -249,6 +239,16 @@ local function joined(...)
     return all
 end
 
+local function note_write(context)
+    -- The commit was before this moment, not before the last turn of the event loop.
+    ngx.update_time()
+    for _, caller in ipairs(joined({ caller_of(context) }, context.written or {})) do
+        -- Whoever lags more than max_lag is asked nothing, so it need not be known for longer.
+        known:set("wrote:" .. caller, ngx.now(), max_lag + 60)
+    end
+    context.is_noted = true
+end
+
 -- The peers in the order in which they are tried.
 local function order_of(context)
     local primary = by_name[known:get("primary") or ""]
@@ -257,7 +257,10 @@ local function order_of(context)
         return { primary }
     end
     local caller = caller_of(context)
-    local wrote = caller and known:get("wrote:" .. caller) or 0
+    local wrote = math.max(
+        caller and known:get("wrote:" .. caller) or 0,
+        known:get("wrote:" .. writes.EVERYBODY) or 0
+    )
     local fresh, late = {}, {}
     turn = turn + 1
     for step = 1, #peers do

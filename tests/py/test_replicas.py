@@ -228,6 +228,34 @@ def test_a_user_reads_what_they_wrote(group: Group) -> None:
         assert listing not in group.feed_ids(user)
 
 
+def test_what_is_written_about_a_user_is_read_too_and_never_cached_older(group: Group) -> None:
+    """The service role's write drops the user's answers; a standby that is late fills in none."""
+    instance, user = group.instance, group.user()
+    shown = group.listing()
+    in_time(group, 1, 2)
+    until(lambda: shown in group.feed_ids(user), "the standbys have the listing")
+    event = {"user_uid": user, "listing_id": shown, "type": "dismiss"}
+    instance.settings["PGFEED_CACHE"] = "on"
+    instance.up("--no-deploy")
+    try:
+
+        def is_hit() -> bool:
+            answer = group.call(user, "GET", "/api/v1/feed")
+            return answer.headers["cache-status"].startswith("pgfeed; hit")
+
+        until(is_hit, "the feed is cached")
+        with paused(instance, 1, 2):
+            group.send("service_role", "/api/v1/feed/interactions", events=[event])
+            answer, servers = group.answered(user, "GET", "/api/v1/feed")
+            assert servers == [0]
+            assert shown not in [row["listing_id"] for row in answer.json()]
+            until(is_hit, "the feed is cached again")
+            assert shown not in group.feed_ids(user)
+    finally:
+        del instance.settings["PGFEED_CACHE"]
+        instance.up("--no-deploy")
+
+
 def test_a_standby_that_lags_is_left_out_until_it_has_caught_up(group: Group) -> None:
     reader, writer, listing = str(uuid.uuid4()), group.user(), group.listing()
     in_time(group, 1, 2)
