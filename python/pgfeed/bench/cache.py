@@ -10,7 +10,6 @@ import itertools
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -23,8 +22,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
-
-import click
 
 from pgfeed.bench.client import Answer, Client
 from pgfeed.bench.feeds import WANTED, Bench, timed
@@ -90,8 +87,6 @@ def switched_on(server: Server) -> Iterator[None]:
 
 def cache(bench: Bench) -> Iterator[Figure]:
     """Every figure, without the cache and with it."""
-    if shutil.which("wrk") is None:
-        raise click.ClickException("there is no wrk: apt-get install wrk")
     server = bench.server
     with server.connect() as connection:
         rows = connection.execute(
