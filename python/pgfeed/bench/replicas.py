@@ -27,8 +27,8 @@ STANDBYS = 2
 CLIENTS = 8
 WRITERS = 8
 ROUNDS = 3
-SECONDS = 4.0
-WARM_UP_SECONDS = 2.0
+SECONDS = 3.0
+WARM_UP_SECONDS = 1.5
 # PostgRESTs before one database, and the sessions that pgbouncer keeps for all of them.
 POSTGRESTS = 3
 SESSIONS = 4
