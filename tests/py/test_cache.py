@@ -449,6 +449,8 @@ def test_others_keep_theirs(town: Town) -> None:
     town.send(ann, "/api/v1/feed/impressions", tickets=tickets)
     town.send(ann, "/rest/v1/rpc/track_impressions", tickets=tickets)
     town.listing()
+    event = {"user_uid": bob, "listing_id": shown[1], "type": "view"}
+    town.send("service_role", "/api/v1/feed/interactions", events=[event])
     assert state(get(town, ann)) == "hit"
     # Forged tokens may not even do that.
     forged = signed({"sub": ann, "role": "authenticated"}, "x" * 64)
