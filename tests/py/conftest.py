@@ -21,6 +21,7 @@ HELPERS = REPOSITORY / "tests/pgtap/helpers"
 LONGEST = (
     "test_demo",
     "test_setup",
+    "test_replicas",
     "test_synth",
     "test_lint",
     "test_page",
