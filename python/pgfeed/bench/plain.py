@@ -128,9 +128,9 @@ def _tag(user: dict[str, Any], weight: float) -> sql.Composable:
     if not user["tag_nos"]:
         return sql.Literal(0.0)
     return sql.SQL(
-        "case when b.tags operator(bench_plain.&&) {tags} then {weight}"
-        " * bench_plain.icount(b.tags operator(bench_plain.&) {tags})::double precision"
-        " / (bench_plain.icount(b.tags operator(bench_plain.|) {tags}) + {unknown}) else 0 end"
+        "case when b.tags operator(ext.&&) {tags} then {weight}"
+        " * ext.icount(b.tags operator(ext.&) {tags})::double precision"
+        " / (ext.icount(b.tags operator(ext.|) {tags}) + {unknown}) else 0 end"
     ).format(
         tags=sql.Literal(user["tag_nos"]),
         weight=sql.Literal(weight),
@@ -142,7 +142,7 @@ def _tag(user: dict[str, Any], weight: float) -> sql.Composable:
 def _blocked(user: dict[str, Any]) -> sql.Composable:
     if not user["blocked_tag_nos"]:
         return sql.SQL("")
-    return sql.SQL("and not b.tags operator(bench_plain.&&) {tags}").format(
+    return sql.SQL("and not b.tags operator(ext.&&) {tags}").format(
         tags=sql.Literal(user["blocked_tag_nos"])
     )
 

@@ -7,8 +7,7 @@
 drop schema if exists bench_plain cascade;
 create schema bench_plain;
 
--- Sets of numbers and distances between vectors in C.
-create extension intarray schema bench_plain;
+-- Distances between vectors in C, as intarray has sets of numbers.
 create extension cube schema bench_plain;
 
 -- A tenth of a degree a side; remote listings are in cell -1.
