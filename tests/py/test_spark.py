@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import psycopg
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -233,6 +234,14 @@ def test_what_executors_write_elsewhere_is_missed(spark: object, exchange: Excha
     lost.unlink()
     with pytest.raises(SparkFailed, match="--exchange must be one folder"):
         list(found)
+
+
+def test_executors_who_do_not_see_the_export_are_told_of(spark: object, exchange: Exchange) -> None:
+    exchange.put("pairs/0.parquet", pa.table({"user": [1]}))
+    pairs = spark.read.parquet(exchange.uri("pairs"))
+    next(Path(exchange.uri("pairs")).glob("*.parquet")).unlink()
+    with pytest.raises(SparkFailed, match="--exchange must be one folder"), explained("local[2]"):
+        pairs.collect()
 
 
 def test_a_folder_that_cannot_be_written_is_named(spark: object, tmp_path: Path) -> None:

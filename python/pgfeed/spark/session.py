@@ -164,4 +164,9 @@ def explanation(error: Exception, master: str) -> str:
     # The innermost cause says most; what is before it are the layers that passed it on.
     causes = re.findall(r"^(?:Caused by: |: )?([\w.$]+(?:Exception|Error)\b:? ?.*)$", text, re.M)
     line = (causes or text.strip().splitlines() or [type(error).__name__])[-1].strip()
+    if "FileNotFoundException" in text:
+        return (
+            "the executors do not see what this machine has written: --exchange must be one"
+            f" folder for both ({line[:500]})"
+        )
     return f"Spark failed on {master}: {line[:500]}"
