@@ -116,13 +116,19 @@ local function tell(message)
 end
 
 -- Whoever takes writes on the highest timeline that anybody was ever heard to be on. One who
--- cannot be reached stays the primary until another is found.
+-- cannot be reached stays the primary until another is found. A gateway that has just started waits
+-- until all were asked: a former primary may be the first to answer.
 local function find_primary()
     local current, timeline = known:get("primary"), known:get("timeline") or 0
+    local were_all_asked = true
     for _, peer in ipairs(peers) do
         timeline = math.max(timeline, peer.timeline or 0)
+        were_all_asked = were_all_asked and peer.was_asked
     end
     known:set("timeline", timeline)
+    if not current and not were_all_asked then
+        return nil
+    end
     local found
     for _, peer in ipairs(peers) do
         local is_current = peer.name == current
@@ -171,6 +177,7 @@ local function note_standby(peer, answer, primary)
 end
 
 local function learn(peer, asked_at, answer)
+    peer.was_asked = true
     if answer then
         peer.is_primary = answer.is_primary
         peer.timeline = type(answer.timeline) == "number" and answer.timeline or peer.timeline
