@@ -268,12 +268,16 @@ local function order_of(context)
         caller and known:get("wrote:" .. caller) or 0,
         known:get("wrote:" .. writes.EVERYBODY) or 0
     )
-    local fresh, late = {}, {}
+    -- A feed that is asked for again goes to those that were not asked before.
+    local asked = ngx.var.upstream_addr or ""
+    local fresh, late, again = {}, {}, {}
     turn = turn + 1
     for step = 1, #peers do
         local peer = peers[(turn + step) % #peers + 1]
         local fresh_at = known:get("fresh:" .. peer.name)
-        if fresh_at and fresh_at > wrote then
+        if asked:find(peer.address .. ":" .. peer.port, 1, true) then
+            again[#again + 1] = peer
+        elseif fresh_at and fresh_at > wrote then
             fresh[#fresh + 1] = peer
         elseif known:get("standby:" .. peer.name) then
             late[#late + 1] = peer
@@ -282,9 +286,9 @@ local function order_of(context)
     if ngx.re.find(ngx.var.uri, PRIMARY_ONLY, "jo") then
         return joined({ primary }, fresh, late)
     elseif known:get("is_lost") then
-        return joined(fresh, late, { primary })
+        return joined(fresh, late, { primary }, again)
     end
-    return joined(fresh, { primary }, late)
+    return joined(fresh, { primary }, late, again)
 end
 
 -- A read is tried elsewhere when a server fails; a write is sent once, whatever becomes of it.

@@ -195,6 +195,23 @@ def test_a_read_is_tried_everywhere(gateway: Gateway, status: int | None) -> Non
         assert_error(gateway.send(method, path), 503)
 
 
+def test_a_feed_that_is_refused_is_asked_for_elsewhere(gateway: Gateway) -> None:
+    """PostgREST says 400 to a statement that was cut off; others tell it from a bad request."""
+    a, b, c = gateway.servers
+    b.status, c.is_silent = 400, True
+
+    def is_alone() -> bool:
+        answers = [gateway.send("GET", "/rest/v1/listings") for _ in range(8)]
+        return {answer.status_code for answer in answers} == {400}
+
+    until(is_alone, "b alone reads")
+    b.asked.clear()
+    assert gateway.by("GET", "/api/v1/feed") == "a"
+    assert (len(a.asked), len(b.asked)) == (1, 1)
+    a.status = 400
+    assert gateway.send("GET", "/api/v1/feed").status_code == 400
+
+
 def test_a_promotion_is_found(gateway: Gateway) -> None:
     a, b, c = gateway.servers
     a.is_silent, a.status = True, None
