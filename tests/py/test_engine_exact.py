@@ -272,7 +272,7 @@ def test_own_choices_are_followed_whatever_changes(session, seed):
 
 def test_nothing_is_read_for_what_is_not_weighed(session, engine):
     if engine != "python":
-        pytest.skip("the plan of the engine in SQL says it: tests/py/test_managed.py")
+        pytest.skip("it listens to the statements of the engine in Python")
     with session.transaction(force_rollback=True):
         world = World(session, 11)
         world.make(20, has_vectors=True, has_neighbors=True)
