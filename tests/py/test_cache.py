@@ -140,11 +140,20 @@ def warm(town: Town, user: object, path: str = FEED, **options: object) -> httpx
 def test_a_hit_is_the_miss(town: Town, query: str, headers: dict) -> None:
     user = town.user()
     town.listings([{"title": f"Listing {number} é"} for number in range(20)])
-    miss = get(town, user, FEED + query, headers=headers)
-    hit = warm(town, user, FEED + query, headers=headers)
-    assert state(miss) == "miss"
+    # An answer is stored a moment after it was given: there may be several misses.
+    misses = []
+
+    def hit_or_miss() -> httpx.Response | None:
+        answer = get(town, user, FEED + query, headers=headers)
+        if state(answer) == "hit":
+            return answer
+        assert state(answer) == "miss"
+        misses.append(answer)
+        return None
+
+    hit = until(hit_or_miss)
+    miss = next(one for one in misses if one.content == hit.content)
     assert len(miss.json()) > 0
-    assert hit.content == miss.content
 
     kept = [
         {name: value for name, value in answer.headers.items() if name not in OF_THE_MOMENT}
@@ -162,7 +171,8 @@ def test_a_hit_is_the_miss(town: Town, query: str, headers: dict) -> None:
         assert state(head) == "hit"
         assert head.content == b""
         assert head.headers["content-range"] == miss.headers["content-range"]
-        assert get(town, user, path, headers=headers).content == miss.content
+        again = get(town, user, path, headers=headers).content
+        assert again in [one.content for one in misses]
 
 
 def test_no_listings_are_an_answer(town: Town) -> None:

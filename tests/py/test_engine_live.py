@@ -99,6 +99,8 @@ def test_feeds_are_exact_while_others_write_and_fold(database):
     reader = database(autocommit=False)
     reader.isolation_level = IsolationLevel.REPEATABLE_READ
     own = look(world, reader)
+    # Looking has begun a transaction, and with it a snapshot: each round is to have one of its own.
+    reader.rollback()
     for worker in workers:
         worker.start()
     shown: set[str] = set()

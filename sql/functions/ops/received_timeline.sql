@@ -1,19 +1,21 @@
 -- Which timeline a standby receives: whether it follows this primary or a former one.
 --
 -- Of the receiver PostgreSQL shows all but its pid to who may read every statistic only, which
--- none of our roles may: hence a definer function of a superuser's, for this number alone.
+-- none of our roles may: hence a definer function of a superuser's, for this number alone. Where
+-- whoever deploys is none it gives null, and replicas are the provider's business.
 --
 -- Called by   api.replication_state
 
 create or replace function ops.received_timeline()
 returns integer
-language plpython3u
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-rows = plpy.execute("select r.received_tli from pg_stat_wal_receiver as r")
-return rows[0]["received_tli"] if rows else None
+begin
+    return (select r.received_tli from pg_stat_wal_receiver as r);
+end;
 $$;
 
 comment on function ops.received_timeline is
