@@ -353,7 +353,12 @@ class Crowd:
         with self.group.instance.client() as client:
             while not is_over.is_set():
                 began = time.monotonic()
-                answer = client.get("/api/v1/feed", headers=headers)
+                try:
+                    answer = client.get("/api/v1/feed", headers=headers)
+                except httpx.TransportError:
+                    # nginx, reloaded, closed the connection just when this was sent: on another
+                    # one, as every client does.
+                    answer = client.get("/api/v1/feed", headers=headers)
                 self.slowest_read = max(self.slowest_read, time.monotonic() - began)
                 self.reads += 1
                 if answer.status_code != 200:
