@@ -330,3 +330,17 @@ def test_all_goes_down_with_the_code_and_up_again(upgraded: Upgraded) -> None:
     instance.bin("deploy", "fresh")
     make_months(instance)
     assert_same(before, dump(instance, "fresh"), "down and up again")
+
+
+def test_an_extension_in_another_schema_is_named_and_left_alone(upgraded: Upgraded) -> None:
+    instance = upgraded.instance
+    with instance.connect("postgres") as connection:
+        connection.execute("create database elsewhere")
+    with instance.connect("elsewhere") as connection:
+        connection.execute("create extension intarray")
+        failed = instance.bin("deploy", "elsewhere", check=False)
+        assert failed.returncode == 1
+        assert "intarray is in the schema public" in failed.stderr
+        assert "alter extension intarray set schema ext" in failed.stderr
+        connection.execute("alter extension intarray set schema ext")
+    instance.bin("deploy", "elsewhere")

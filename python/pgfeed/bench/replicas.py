@@ -259,6 +259,7 @@ def pooling(bench: Bench, users: list[str]) -> Iterator[Figure]:
     """Several PostgRESTs directly and through one pgbouncer, in turns."""
     server, stages = bench.server, bench.stages
     found: dict[bool, list[tuple[float, int, float]]] = {False: [], True: []}
+    others = sessions(server)
     values = server.values
     repository, home = server.repository, server.home
     with (
@@ -272,7 +273,8 @@ def pooling(bench: Bench, users: list[str]) -> Iterator[Figure]:
                 ) as urls:
                     reads_a_second(urls, "/rpc/get_feed", server, users, WARM_UP_SECONDS)
                     rate = reads_a_second(urls, "/rpc/get_feed", server, users, SECONDS)
-                    samples.append((rate, *sessions(server)))
+                    pids = sessions(server) - others
+                    samples.append((rate, len(pids), sum(memory_mb(pid) for pid in pids)))
                 advance(1)
     columns = (("reads_per_s", "feeds/s"), ("sessions", "sessions"), ("memory_mb", "MB"))
     for column, (name, unit) in enumerate(columns):
@@ -280,13 +282,10 @@ def pooling(bench: Bench, users: list[str]) -> Iterator[Figure]:
         yield bench.figure(f"pooled_{name}", ours, unit, baseline=baseline, ratio=ours / baseline)
 
 
-def sessions(server: Server) -> tuple[int, float]:
-    """How many sessions of PostgRESTs there are, and their own memory together."""
+def sessions(server: Server) -> set[int]:
+    """The processes of the sessions of PostgRESTs, that of the gateway among them."""
     with server.connect() as connection:
-        pids = [
-            row[0]
-            for row in connection.execute(
-                "select a.pid from pg_stat_activity as a where a.usename = 'authenticator'"
-            )
-        ]
-    return len(pids), sum(memory_mb(pid) for pid in pids)
+        rows = connection.execute(
+            "select a.pid from pg_stat_activity as a where a.usename = 'authenticator'"
+        )
+        return {row[0] for row in rows}

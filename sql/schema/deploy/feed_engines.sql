@@ -5,6 +5,20 @@
 
 begin;
 
+do $$
+declare
+    other_schema constant regnamespace := (
+        select e.extnamespace from pg_extension as e
+        where e.extname = 'intarray' and e.extnamespace <> 'ext'::regnamespace
+    );
+begin
+    if other_schema is not null then
+        raise exception 'the extension intarray is in the schema %, and must be in ext', other_schema
+        using hint = 'alter extension intarray set schema ext; then deploy again.';
+    end if;
+end;
+$$;
+
 create extension if not exists intarray with schema ext;
 
 set local role feed_owner;
