@@ -8,23 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pgfeed.bench.feeds import ROUNDS, Bench, FeedSession, check
+from pgfeed.bench.feeds import KINDS, ROUNDS, Bench, FeedSession, check
 from pgfeed.bench.figures import Figure, percentile
 from pgfeed.bench.server import Server
 
 DATABASE = "pgfeed_sql_engine"
-KINDS = (
-    "mix",
-    "dense",
-    "sparse",
-    "nobody_near",
-    "no_location",
-    "unlimited",
-    "many_seen",
-    "many_tags",
-    "impersonal",
-    "brand_new",
-)
 # Of each kind; of the mix more.
 USERS = 20
 USERS_OF_MIX = 100
