@@ -447,6 +447,20 @@ def test_preferences_change_the_feed_at_once(
     assert stored == (10, [], ["route-3"], False, pytest.approx(here.lat + 2, abs=0.001))
 
 
+def test_what_is_typed_stays_when_something_else_is_stored(
+    here: Town, enter: Callable[..., Page]
+) -> None:
+    some_listings(here, 1)
+    page = enter(here.user())
+    expect(page.locator(".card h3")).to_have_count(1)
+    page.get_by_text("Enter coordinates").click()
+    latitude = page.get_by_label("Latitude")
+    latitude.fill("12.5")
+    page.get_by_label("Personalise my feed").click()
+    expect(page.get_by_text("Saved. Your feed follows.")).to_be_visible()
+    expect(latitude).to_have_value("12.5")
+
+
 def test_without_a_token_there_is_trending(
     here: Town, enter: Callable[..., Page], db: psycopg.Connection
 ) -> None:

@@ -80,6 +80,7 @@ export class Preferences {
   #values = null; // as shown
   #stored = null; // as the server last said
   #latest = null;
+  #where = null; // the place that the fields were given
   #storing = Promise.resolve();
   #parts = {};
   #status = el("p", { class: "hint saved-note", role: "status" });
@@ -308,8 +309,13 @@ export class Preferences {
     place.said.textContent = isKnown
       ? `${Math.abs(now.lat).toFixed(2)}° ${now.lat < 0 ? "S" : "N"}, ${Math.abs(now.lon).toFixed(2)}° ${now.lon < 0 ? "W" : "E"}`
       : "Unknown: distance does not count.";
-    place.latInput.value = now.lat ?? "";
-    place.lonInput.value = now.lon ?? "";
+    // Only a place that is another: what somebody is typing stays when something else was stored.
+    const where = `${now.lat} ${now.lon}`;
+    if (where !== this.#where) {
+      this.#where = where;
+      place.latInput.value = now.lat ?? "";
+      place.lonInput.value = now.lon ?? "";
+    }
     place.forget.hidden = !isKnown;
   }
 
