@@ -3,8 +3,9 @@
 import os
 import shutil
 import subprocess
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,17 @@ def run(*command: str | Path, check: bool = True, **options: object) -> subproce
         words = " ".join(str(word) for word in command)
         raise AssertionError(f"{words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}")
     return done
+
+
+def until(
+    condition: Callable[[], object], what: str = "what was waited for", seconds: float = 90
+) -> object:
+    """Waits for a condition and gives what it met; the limit only ends a broken test."""
+    deadline = time.monotonic() + seconds
+    while not (met := condition()):
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.02)
+    return met
 
 
 def copy_cluster(cluster: Path, target: Path) -> None:

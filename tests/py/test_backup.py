@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 import world
-from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, run
+from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, run, until
 from pgfeed import doctor
 from pgfeed.doctor import Patient, run_check
 
@@ -30,12 +30,8 @@ def block(name: str) -> str:
     return code
 
 
-def until(connection: psycopg.Connection, query: str) -> None:
-    """Waits for a condition; the limit only keeps a broken test from hanging."""
-    deadline = time.monotonic() + 60
-    while not connection.execute(query).fetchone()[0]:
-        assert time.monotonic() < deadline, query
-        time.sleep(0.05)
+def until_true(connection: psycopg.Connection, query: str) -> None:
+    until(lambda: connection.execute(query).fetchone()[0], query)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +75,10 @@ def test_the_doctor_sees_standbys_and_the_archive(
         primary.connect() as here,
         psycopg.connect(dsn, autocommit=True) as standby,
     ):
-        until(here, "select exists (select from pg_stat_replication where state = 'streaming')")
-        until(standby, "select pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()")
+        until_true(
+            here, "select exists (select from pg_stat_replication where state = 'streaming')"
+        )
+        until_true(standby, "select pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()")
         assert run_check(patient(here), "replication").finding.startswith("1 standbys, none lags")
         assert run_check(patient(standby), "replication").finding.startswith("a standby, 0")
 
@@ -90,14 +88,14 @@ def test_the_doctor_sees_standbys_and_the_archive(
         here.execute("create table public.passing as select 1 as one")
         here.execute("drop table public.passing")
         time.sleep(0.3)
-        until(standby, "select pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()")
+        until_true(standby, "select pg_last_wal_receive_lsn() <> pg_last_wal_replay_lsn()")
         behind = run_check(patient(standby), "replication")
         assert not behind.is_ok and behind.finding.endswith("behind"), behind
         standby.execute("select pg_wal_replay_resume()")
 
         shutil.rmtree(backup / "wal")
         here.execute("select pg_switch_wal()")
-        until(here, "select failed_count > 0 from pg_stat_archiver")
+        until_true(here, "select failed_count > 0 from pg_stat_archiver")
         failing = run_check(patient(here), "replication")
         assert not failing.is_ok and "WAL is not archived" in failing.finding, failing
         (backup / "wal").mkdir()
@@ -126,7 +124,7 @@ def test_restore_to_a_named_moment(
         connection.execute("drop table feed.user_interactions, feed.listing_blocks cascade")
         connection.execute("insert into feed.users (user_uid) values (gen_random_uuid())")
         (segment,) = connection.execute("select pg_walfile_name(pg_switch_wal())").fetchone()
-        until(connection, f"select last_archived_wal >= '{segment}' from pg_stat_archiver")
+        until_true(connection, f"select last_archived_wal >= '{segment}' from pg_stat_archiver")
     primary.down()
 
     restored = Instance(test_home / "restored")

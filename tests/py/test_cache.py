@@ -19,7 +19,7 @@ import httpx
 import jwt
 import pytest
 
-from harness import Instance, run
+from harness import Instance, run, until
 from world import Town
 
 FEED = "/api/v1/feed"
@@ -99,15 +99,6 @@ def get(town: Town, user: object, path: str = FEED, **options: object) -> httpx.
 def ids(answer: httpx.Response) -> list[str]:
     assert answer.status_code == 200, answer.text
     return [row["listing_id"] for row in answer.json()]
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> object:
-    """Waits for what comes soon; the limit only ends a broken test."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
-    return found
 
 
 def warm(town: Town, user: object, path: str = FEED, **options: object) -> httpx.Response:

@@ -270,9 +270,9 @@ def test_own_choices_are_followed_whatever_changes(session, seed):
             world.compare()
 
 
-def test_nothing_is_read_for_what_is_not_weighed(session, engine):
-    if engine != "python":
-        pytest.skip("it listens to the statements of the engine in Python")
+# It listens to the statements of the engine in Python.
+@pytest.mark.parametrize("engine", ["python"], indirect=True)
+def test_nothing_is_read_for_what_is_not_weighed(session):
     with session.transaction(force_rollback=True):
         world = World(session, 11)
         world.make(20, has_vectors=True, has_neighbors=True)

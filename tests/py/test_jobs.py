@@ -4,17 +4,16 @@ import math
 import random
 import subprocess
 import sys
-import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from harness import REPOSITORY, Instance
+from harness import REPOSITORY, Instance, until
 
 PACKAGES = REPOSITORY / "python"
 ENABLED = (
@@ -40,15 +39,6 @@ OBSTACLES = {
 
 WEIGHTS = {"apply": 10, "save": 5, "share": 3, "click": 2, "view": 1, "dismiss": -5}
 ONCE_EVER = ("apply", "save", "dismiss")
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 60) -> object:
-    """Waits for a condition; the limit only keeps a broken test from hanging."""
-    deadline = time.monotonic() + seconds
-    while not (met := condition()):
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.05)
-    return met
 
 
 def value(connection: psycopg.Connection, query: str, *parameters: object) -> object:

@@ -23,20 +23,20 @@ import httpx
 import psycopg
 import pytest
 
-from harness import POSTGRESQL_SETTINGS, REPOSITORY, Instance, as_server, clean_environment, run
+from harness import (
+    POSTGRESQL_SETTINGS,
+    REPOSITORY,
+    Instance,
+    as_server,
+    clean_environment,
+    run,
+    until,
+)
 from pgfeed.bench.pooler import pgbouncer, postgrests
 from world import Town, assert_error
 
 MAX_LAG = 2
 PAGE = (REPOSITORY / "docs/dba/replicas.md").read_text()
-
-
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
-    """Waits for a condition; the limit only keeps a broken test from hanging."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
-        time.sleep(0.02)
 
 
 def ports_of(instance: Instance) -> dict[int, int]:
