@@ -308,34 +308,16 @@ begin
                     threshold,
                     (
                         select
-                            b.score
-                            + content_lift * coalesce(
-                                (
-                                    select
-                                        least(
-                                            greatest(
-                                                sum(w.x::double precision * w.y::double precision)
-                                                / nullif(
-                                                    own_length * sqrt(sum(w.y::double precision * w.y::double precision)), 0
-                                                ),
-                                                0
-                                            ),
-                                            1
-                                        )
-                                    from ml.listing_vectors as v
-                                    cross join lateral unnest(u.feature_vector, v.feature_vector) as w (x, y)
-                                    where
-                                        v.listing_no = b.listing_no
-                                        and v.model_id = current_id
-                                ),
-                                0
-                            )
+                            b.score + content_lift * c.content_score
                         from (
                             select e.*
                             from base as e
                             order by e.score desc
                             limit first_count
                         ) as b
+                        cross join lateral feed.listing_content(
+                            b.listing_no, current_id, u.feature_vector, own_length
+                        ) as c
                         order by 1 desc
                         offset wanted - 1
                         limit 1
@@ -350,30 +332,8 @@ begin
                 c.content_score,
                 b.score + content_lift * c.content_score as score
             from base as b
-            cross join lateral (
-                select
-                    coalesce(
-                        (
-                            select
-                                least(
-                                    greatest(
-                                        sum(w.x::double precision * w.y::double precision)
-                                        / nullif(
-                                            own_length * sqrt(sum(w.y::double precision * w.y::double precision)), 0
-                                        ),
-                                        0
-                                    ),
-                                    1
-                                )
-                            from ml.listing_vectors as v
-                            cross join lateral unnest(u.feature_vector, v.feature_vector) as w (x, y)
-                            where
-                                v.listing_no = b.listing_no
-                                and v.model_id = current_id
-                        ),
-                        0
-                    ) as content_score
-                offset 0
+            cross join lateral feed.listing_content(
+                b.listing_no, current_id, u.feature_vector, own_length
             ) as c
             where b.score >= (select f.score from first_cut as f) - content_lift - slack
         ),
